@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * coreheap: the moves between the states drawn in coreheap.h.
+ *
+ *	bw_ioctl_span_alloc()	kmod/ioctl.c	or user_span_alloc()
+ *	  bw_core_span_alloc()	<- here
+ *	    bw_pagemap_find()	core/pagemap.c
+ *	    bw_span_write()	core/span.c
+ */
+#include "coreheap.h"
+
+size_t bw_core_bytes(u32 nr_arenas)
+{
+	return nr_arenas * sizeof(struct bw_core_arena *) +
+	       bw_pagemap_bytes(nr_arenas);
+}
+
+void bw_core_init(struct bw_core *core, void *zeroed, u32 nr_arenas)
+{
+	memset(core, 0, sizeof(*core));
+	core->nr_arenas = nr_arenas;
+	core->arena = zeroed;
+	bw_pagemap_init(&core->map, core->arena + nr_arenas, nr_arenas);
+}
+
+void bw_core_arena_add(struct bw_core *core, u32 index,
+		       struct bw_core_arena *arena, u64 *kwords)
+{
+	arena->kwords = kwords;
+	arena->nr_free = BURROW_ARENA_PAGES;
+	core->nr_free += BURROW_ARENA_PAGES;
+	core->arena[index] = arena;
+	bw_pagemap_arena_add(&core->map, index, &arena->leaf);
+}
+
+/*
+ * Calls fn(arena, word index, mask, pages) for each word of bits that
+ * [page, page + npages) touches.
+ */
+#define for_each_word(core, page, npages, a, w, mask)			\
+	for (u32 __at = (page), __end = (page) + (npages), __n;		\
+	     __at < __end &&						\
+	     ((a) = (core)->arena[__at >> BURROW_ARENA_PAGE_SHIFT],	\
+	      (w) = __at % BURROW_ARENA_PAGES / 64,			\
+	      __n = min(64 - __at % 64, __end - __at),			\
+	      (mask) = (__n == 64 ? ~0ULL : (1ULL << __n) - 1)		\
+		       << (__at % 64),					\
+	      true);							\
+	     __at += __n)
+
+/* Pages leave the free state, or enter it; counts lazy ones on the way. */
+static u32 move_pages(struct bw_core *core, u32 page, u32 npages, bool free)
+{
+	struct bw_core_arena *a;
+	u32 w, lazy = 0;
+	u64 mask;
+
+	for_each_word(core, page, npages, a, w, mask) {
+		u32 all = env_popcount(mask);
+		u32 res = env_popcount(a->resident[w] & mask);
+
+		lazy += res;
+		a->nr_free += free ? all : -all;
+		a->nr_lazy += free ? res : -res;
+	}
+	if (free) {
+		bw_pagemap_give(&core->map, page, npages);
+		core->nr_free += npages;
+		core->nr_lazy += lazy;
+	} else {
+		bw_pagemap_take(&core->map, page, npages);
+		core->nr_free -= npages;
+		core->nr_lazy -= lazy;
+	}
+	return lazy;
+}
+
+static u32 next_gen(struct bw_core *core)
+{
+	core->gen = (core->gen + 1) & BURROW_GEN_MASK;
+	return core->gen;
+}
+
+int bw_core_span_alloc(struct bw_core *core, const struct bw_span_req *req,
+		       struct bw_run *out)
+{
+	u64 flags = 0;
+	u32 page;
+
+	page = bw_pagemap_find(&core->map, req->npages, max(req->align, 1U));
+	if (page == BW_NO_PAGE)
+		return -ENOSPC;
+	if (move_pages(core, page, req->npages, false))
+		flags |= BURROW_W_NEEDZERO;
+	core->nr_live += req->npages;
+	core->nr_spans++;
+	*out = (struct bw_run){ page, req->npages, next_gen(core) };
+	bw_span_write(core, page,
+		      burrow_word_head(req->npages, req->cls, req->kind,
+				       BURROW_SPAN_LIVE, out->gen, flags));
+	return 0;
+}
+
+/* The run with this head page and gen, or false (C4). */
+static bool find_run(const struct bw_core *core, u32 page, u32 gen, u64 *word)
+{
+	if (!bw_core_page_is_mapped(core, page))
+		return false;
+	*word = *bw_span_word(core, page);
+	return burrow_word_tag(*word) == BURROW_TAG_HEAD &&
+	       burrow_word_gen(*word) == gen;
+}
+
+/* A live span ends: its pages are free, the resident ones lazy. */
+static void span_end(struct bw_core *core, u32 page, u32 npages)
+{
+	bw_span_erase(core, page);
+	core->nr_live -= npages;
+	core->nr_spans--;
+	move_pages(core, page, npages, true);
+}
+
+int bw_core_span_free(struct bw_core *core, u32 page, u32 gen,
+		      struct bw_run *out)
+{
+	u64 word;
+
+	if (!find_run(core, page, gen, &word))
+		return -ESTALE;
+	switch (burrow_word_state(word)) {
+	case BURROW_SPAN_LIVE:
+		break;
+	case BURROW_SPAN_DISCARDING:
+		return -EBUSY;
+	default:
+		return -ESTALE;
+	}
+	*out = (struct bw_run){ page, burrow_word_low(word), gen };
+	span_end(core, page, out->npages);
+	return 0;
+}
+
+int bw_core_discard_begin(struct bw_core *core, u32 page, u32 npages,
+			  struct bw_run *out)
+{
+	u32 head;
+	u64 word;
+
+	if (!bw_core_page_is_mapped(core, page))
+		return -ESTALE;
+	head = bw_span_head_of(core, page);
+	if (head == BW_NO_PAGE)
+		return -ESTALE;
+	word = *bw_span_word(core, head);
+	if (burrow_word_state(word) == BURROW_SPAN_RECLAIMING ||
+	    npages > burrow_word_low(word) - (page - head))
+		return -ESTALE;
+	if (burrow_word_state(word) == BURROW_SPAN_DISCARDING)
+		return -EBUSY;
+	*out = (struct bw_run){ head, burrow_word_low(word),
+				burrow_word_gen(word) };
+	bw_span_set_state(core, head, BURROW_SPAN_DISCARDING);
+	return 0;
+}
+
+void bw_core_discard_end(struct bw_core *core, const struct bw_run *run)
+{
+	u64 word;
+
+	if (find_run(core, run->page, run->gen, &word))
+		bw_span_set_state(core, run->page, BURROW_SPAN_LIVE);
+}
+
+/* The first lazy page in [page, end), or @end. */
+static u32 next_lazy(const struct bw_core *core, u32 page, u32 end)
+{
+	while (page < end) {
+		struct bw_core_arena *a;
+		u32 off = page % BURROW_ARENA_PAGES;
+		u64 x;
+
+		a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+		if (!a || !a->nr_lazy) {
+			page += BURROW_ARENA_PAGES - off;
+			continue;
+		}
+		x = (a->leaf.free[off / 64] & a->resident[off / 64]) >>
+		    (off % 64);
+		if (x)
+			return min(page + env_ctz(x), end);
+		page += 64 - off % 64;
+	}
+	return end;
+}
+
+/* How many of the pages from @page on are lazy, at most @most. */
+static u32 lazy_run(const struct bw_core *core, u32 page, u32 most)
+{
+	u32 n = 0;
+
+	while (n < most) {
+		u32 at = page + n, off = at % BURROW_ARENA_PAGES;
+		struct bw_core_arena *a;
+		u64 x;
+		u32 ones;
+
+		a = at >> BURROW_ARENA_PAGE_SHIFT < core->nr_arenas ?
+		    core->arena[at >> BURROW_ARENA_PAGE_SHIFT] : NULL;
+		if (!a)
+			break;
+		x = (a->leaf.free[off / 64] & a->resident[off / 64]) >>
+		    (off % 64);
+		ones = x == ~0ULL ? 64 : env_ctz(~x);
+		n += ones;
+		if (ones < 64 - off % 64)
+			break;
+	}
+	return min(n, most);
+}
+
+bool bw_core_reclaim_begin(struct bw_core *core, u32 page, u32 end, u32 most,
+			   struct bw_run *out)
+{
+	u32 at = next_lazy(core, page, end);
+
+	if (at >= end)
+		return false;
+	*out = (struct bw_run){ at, lazy_run(core, at, min(most, end - at)),
+				next_gen(core) };
+	move_pages(core, at, out->npages, false);
+	bw_span_write(core, at,
+		      burrow_word_head(out->npages, 0, 0,
+				       BURROW_SPAN_RECLAIMING, out->gen, 0));
+	return true;
+}
+
+static void run_end(struct bw_core *core, u32 page, u32 npages)
+{
+	bw_span_erase(core, page);
+	bw_core_clear_resident(core, page, npages);
+	move_pages(core, page, npages, true);
+}
+
+void bw_core_reclaim_end(struct bw_core *core, const struct bw_run *run)
+{
+	u64 word;
+
+	if (find_run(core, run->page, run->gen, &word))
+		run_end(core, run->page, run->npages);
+}
+
+/*
+ * Resident bits change under pages that are not free (a claimed run, a span),
+ * so the lazy counts need no mending.
+ */
+void bw_core_set_resident(struct bw_core *core, u32 page, u32 npages)
+{
+	struct bw_core_arena *a;
+	u64 mask;
+	u32 w;
+
+	for_each_word(core, page, npages, a, w, mask)
+		a->resident[w] |= mask;
+}
+
+void bw_core_clear_resident(struct bw_core *core, u32 page, u32 npages)
+{
+	struct bw_core_arena *a;
+	u64 mask;
+	u32 w;
+
+	for_each_word(core, page, npages, a, w, mask)
+		a->resident[w] &= ~mask;
+}
+
+void bw_core_arena_del(struct bw_core *core, u32 index)
+{
+	struct bw_core_arena *a = core->arena[index];
+	u32 page = index << BURROW_ARENA_PAGE_SHIFT;
+	u32 end = page + BURROW_ARENA_PAGES;
+
+	while (page < end) {
+		u32 head = bw_span_head_of(core, page);
+		u32 npages;
+		u64 word;
+
+		if (head == BW_NO_PAGE) {
+			page++;
+			continue;
+		}
+		word = *bw_span_word(core, head);
+		npages = burrow_word_low(word);
+		if (burrow_word_state(word) == BURROW_SPAN_RECLAIMING)
+			run_end(core, head, npages);
+		else
+			span_end(core, head, npages);
+		page = head + npages;
+	}
+	core->nr_free -= a->nr_free;
+	core->nr_lazy -= a->nr_lazy;
+	bw_pagemap_arena_del(&core->map, index);
+	core->arena[index] = NULL;
+}
+
+bool bw_core_page_is_mapped(const struct bw_core *core, u32 page)
+{
+	u32 index = page >> BURROW_ARENA_PAGE_SHIFT;
+
+	return index < core->nr_arenas && core->arena[index];
+}
+
+bool bw_core_page_is_usable(const struct bw_core *core, u32 page)
+{
+	struct bw_core_arena *a;
+	u32 head, off = page % BURROW_ARENA_PAGES;
+
+	if (!bw_core_page_is_mapped(core, page))
+		return false;
+	head = bw_span_head_of(core, page);
+	if (head != BW_NO_PAGE)
+		return burrow_word_state(*bw_span_word(core, head)) !=
+		       BURROW_SPAN_RECLAIMING;
+	a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+	return a->resident[off / 64] >> (off % 64) & 1;
+}
+
+bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages)
+{
+	u32 end = page + npages, head;
+
+	while (page < end) {
+		if (!bw_core_page_is_mapped(core, page))
+			return false;
+		head = bw_span_head_of(core, page);
+		if (head == BW_NO_PAGE) {
+			page++;
+			continue;
+		}
+		if (burrow_word_state(*bw_span_word(core, head)) !=
+		    BURROW_SPAN_RECLAIMING)
+			return false;
+		page = head + burrow_word_low(*bw_span_word(core, head));
+	}
+	return true;
+}
+
+/* What check() counts by looking at every page. */
+struct tally {
+	u64 spans;
+	u64 live;
+	u64 free;
+	u64 lazy;
+};
+
+/* One page whose word is @word: 0 or the invariant it breaks. */
+static int check_page(const struct bw_core *core, u32 page, struct tally *t)
+{
+	const struct bw_core_arena *a;
+	u32 off = page % BURROW_ARENA_PAGES;
+	bool free = bw_pagemap_is_free(&core->map, page);
+	u64 word = *bw_span_word(core, page), head = word;
+	u32 start = page;
+
+	a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+	if (burrow_word_tag(word) == BURROW_TAG_NONE) {
+		if (!free || word)
+			return 11;
+		t->free++;
+		t->lazy += a->resident[off / 64] >> (off % 64) & 1;
+		return 0;
+	}
+	if (free)
+		return 12;
+	if (burrow_word_tag(word) == BURROW_TAG_BODY) {
+		start = burrow_word_low(word);
+		if (start >= page || !bw_core_page_is_mapped(core, start))
+			return 13;
+		head = *bw_span_word(core, start);
+	}
+	if (burrow_word_tag(head) != BURROW_TAG_HEAD ||
+	    burrow_word_gen(head) != burrow_word_gen(word) ||
+	    page - start >= burrow_word_low(head))
+		return 14;
+	switch (burrow_word_state(head)) {
+	case BURROW_SPAN_LIVE:
+	case BURROW_SPAN_DISCARDING:
+		t->live++;
+		t->spans += page == start;
+		return 0;
+	case BURROW_SPAN_RECLAIMING:
+		return 0;
+	default:
+		return 15;
+	}
+}
+
+int bw_core_check(const struct bw_core *core)
+{
+	struct tally all = { 0 };
+	u32 index, i;
+	int bad = bw_pagemap_check(&core->map);
+
+	if (bad)
+		return bad;
+	for (index = 0; index < core->nr_arenas; index++) {
+		struct tally one = { 0 };
+
+		if (!core->arena[index])
+			continue;
+		for (i = 0; i < BURROW_ARENA_PAGES; i++) {
+			u32 page = (index << BURROW_ARENA_PAGE_SHIFT) + i;
+
+			bad = check_page(core, page, &one);
+			if (bad)
+				return bad;
+		}
+		if (one.free != core->arena[index]->nr_free ||
+		    one.lazy != core->arena[index]->nr_lazy)
+			return 21;
+		all.spans += one.spans;
+		all.live += one.live;
+		all.free += one.free;
+		all.lazy += one.lazy;
+	}
+	if (all.spans != core->nr_spans || all.live != core->nr_live ||
+	    all.free != core->nr_free || all.lazy != core->nr_lazy)
+		return 22;
+	return 0;
+}

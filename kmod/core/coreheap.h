@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * coreheap: the page heap of one address space, whoever the host is.
+ *
+ * Pages of a mapped arena move through these states; each arrow is one
+ * function here, and the caller holds the heap lock around it:
+ *
+ *	          span_alloc                 discard_begin
+ *	  FREE  --------------->  LIVE  ---------------------> DISCARDING
+ *	 (lazy or not)  <-------       <---------------------
+ *	   |  ^         span_free            discard_end
+ *	   |  | reclaim_end
+ *	   v  |
+ *	RECLAIMING     reclaim_begin: lazy pages only
+ *
+ * DISCARDING and RECLAIMING span the time in which the host takes frames away
+ * without the lock: nothing else may allocate, free or reclaim those pages.
+ *
+ * *Resident* is one bit per page: the process may have seen frames there since
+ * they were last taken away. A free page that is resident is *lazy*; a span
+ * that gets a resident page is born with needzero set.
+ *
+ * C1. A page of a mapped arena is free, or in exactly one span (LIVE or
+ *     DISCARDING), or in one RECLAIMING run; K-words say which.
+ * C2. nr_free, nr_lazy, nr_live and nr_spans are what a count would give.
+ * C3. A lazy page stays resident until reclaim_end, after its frames went.
+ * C4. A run in the hands of a caller (between _begin and _end) is found again
+ *     by page and gen, so that an arena may go away meanwhile.
+ */
+#ifndef BW_CORE_COREHEAP_H
+#define BW_CORE_COREHEAP_H
+
+#include "pagemap.h"
+#include "span.h"
+
+/**
+ * struct bw_core_arena - what the core keeps of one arena		[lock]
+ * @leaf:	its free bits
+ * @resident:	see above
+ * @kwords:	its part of the span table, shared with the process
+ * @nr_free:	free pages
+ * @nr_lazy:	free and resident pages
+ */
+struct bw_core_arena {
+	struct bw_pagemap_leaf leaf;
+	u64 resident[BW_ARENA_WORDS];
+	u64 *kwords;
+	u32 nr_free;
+	u32 nr_lazy;
+};
+
+/**
+ * struct bw_core - the page heap					[lock]
+ * @map:	where free pages are
+ * @arena:	per index in the window, NULL while not mapped
+ * @gen:	the generation given out last
+ */
+struct bw_core {
+	struct bw_pagemap map;
+	struct bw_core_arena **arena;
+	u32 nr_arenas;
+	u32 gen;
+	u64 nr_spans;
+	u64 nr_live;
+	u64 nr_free;
+	u64 nr_lazy;
+};
+
+struct bw_span_req {
+	u32 npages;
+	u32 align;		/* pages, power of two; 0 is 1 */
+	u32 cls;
+	u32 kind;
+};
+
+/* A span or a claimed run, by value. */
+struct bw_run {
+	u32 page;
+	u32 npages;
+	u32 gen;
+};
+
+/* Zeroed memory for init, and init. */
+size_t bw_core_bytes(u32 nr_arenas);
+void bw_core_init(struct bw_core *core, void *zeroed, u32 nr_arenas);
+
+/* @arena and @kwords are zeroed and belong to the core until arena_del. */
+void bw_core_arena_add(struct bw_core *core, u32 index,
+		       struct bw_core_arena *arena, u64 *kwords);
+/* Ends every span and run with a page in the arena, then forgets it. */
+void bw_core_arena_del(struct bw_core *core, u32 index);
+
+/* -ENOSPC: no such run. */
+int bw_core_span_alloc(struct bw_core *core, const struct bw_span_req *req,
+		       struct bw_run *out);
+/* -ESTALE: no such span; -EBUSY: it is being discarded. */
+int bw_core_span_free(struct bw_core *core, u32 page, u32 gen,
+		      struct bw_run *out);
+
+/*
+ * Claims pages [page, page + npages) of one live span. -ESTALE: not inside one
+ * live span; -EBUSY: that span is claimed already. @out is the whole span.
+ */
+int bw_core_discard_begin(struct bw_core *core, u32 page, u32 npages,
+			  struct bw_run *out);
+void bw_core_discard_end(struct bw_core *core, const struct bw_run *run);
+
+/*
+ * Claims the first lazy run in [page, end), at most @most pages. False when
+ * there is none.
+ */
+bool bw_core_reclaim_begin(struct bw_core *core, u32 page, u32 end, u32 most,
+			   struct bw_run *out);
+void bw_core_reclaim_end(struct bw_core *core, const struct bw_run *run);
+
+/* The host gave frames to pages, or took them from pages that are not free. */
+void bw_core_set_resident(struct bw_core *core, u32 page, u32 npages);
+void bw_core_clear_resident(struct bw_core *core, u32 page, u32 npages);
+
+/* May the process touch this page: in a span, or lazy. */
+bool bw_core_page_is_usable(const struct bw_core *core, u32 page);
+/* Is no page of the range in a live span (and every arena of it mapped). */
+bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages);
+bool bw_core_page_is_mapped(const struct bw_core *core, u32 page);
+
+/* 0, or a number that names the invariant which does not hold. */
+int bw_core_check(const struct bw_core *core);
+
+#endif

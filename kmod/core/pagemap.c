@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * pagemap: the search and the upkeep of the summaries.
+ *
+ *	bw_core_span_alloc()	core/coreheap.c
+ *	  bw_pagemap_find()	<- here: address-ordered first fit, O(log window)
+ *	  bw_pagemap_take()	<- here: clear bits, mend summaries upwards
+ *
+ * Rejected: free lists by size (coalescing needs neighbours' headers, and
+ * address order needs a tree); a tree of runs (a node to allocate per run,
+ * under a lock that must not allocate).
+ */
+#include "pagemap.h"
+
+static u32 level_pages(u32 level)
+{
+	return BW_CHUNK_PAGES << (level * BW_RADIX_SHIFT);
+}
+
+/* Nodes of a level, levels 1 and up. */
+static u32 level_nodes(u32 nr_arenas, u32 level)
+{
+	u32 shift = (level - 1) * BW_RADIX_SHIFT;
+
+	return (u32)(((u64)nr_arenas + (1U << shift) - 1) >> shift);
+}
+
+static u32 levels_for(u32 nr_arenas)
+{
+	u32 level = 1;
+
+	while (level_nodes(nr_arenas, level) > 1)
+		level++;
+	return level + 1;
+}
+
+size_t bw_pagemap_bytes(u32 nr_arenas)
+{
+	size_t bytes = nr_arenas * sizeof(struct bw_pagemap_leaf *);
+	u32 level;
+
+	for (level = 1; level < levels_for(nr_arenas); level++)
+		bytes += level_nodes(nr_arenas, level) * sizeof(struct bw_sum);
+	return bytes;
+}
+
+void bw_pagemap_init(struct bw_pagemap *pm, void *zeroed, u32 nr_arenas)
+{
+	struct bw_sum *sum;
+	u32 level;
+
+	memset(pm, 0, sizeof(*pm));
+	pm->nr_arenas = nr_arenas;
+	pm->nr_levels = levels_for(nr_arenas);
+	pm->leaf = zeroed;
+	sum = (struct bw_sum *)(pm->leaf + nr_arenas);
+	for (level = 1; level < pm->nr_levels; level++) {
+		pm->sum[level] = sum;
+		sum += level_nodes(nr_arenas, level);
+	}
+	pm->hint = nr_arenas << BURROW_ARENA_PAGE_SHIFT;
+}
+
+/* Longest run of ones in @x. */
+static u32 longest_run(u64 x)
+{
+	u32 n;
+
+	for (n = 0; x; n++)
+		x &= x >> 1;
+	return n;
+}
+
+static struct bw_sum sum_of_bits(const u64 *word)
+{
+	struct bw_sum s = { 0, 0, 0 };
+	bool at_start = true;
+	u32 run = 0, i;
+
+	for (i = 0; i < BW_CHUNK_WORDS; i++) {
+		u64 x = word[i];
+
+		if (x == ~0ULL) {
+			run += 64;
+			continue;
+		}
+		run += env_ctz(~x);
+		if (at_start)
+			s.start = run;
+		at_start = false;
+		s.max = max(s.max, run);
+		if (s.max < 62)
+			s.max = max(s.max, longest_run(x));
+		run = env_clz(~x);
+	}
+	if (at_start)
+		s.start = run;
+	s.max = max(s.max, run);
+	s.end = run;
+	return s;
+}
+
+static const struct bw_sum nothing;
+
+static const struct bw_sum *node(const struct bw_pagemap *pm, u32 level,
+				 u32 i)
+{
+	const struct bw_pagemap_leaf *leaf;
+
+	if (level)
+		return i < level_nodes(pm->nr_arenas, level) ?
+		       &pm->sum[level][i] : &nothing;
+	leaf = pm->leaf[i / BW_ARENA_CHUNKS];
+	return leaf ? &leaf->chunk[i % BW_ARENA_CHUNKS] : &nothing;
+}
+
+static struct bw_sum sum_of_children(const struct bw_pagemap *pm, u32 level,
+				     u32 i)
+{
+	u32 size = level_pages(level - 1);
+	struct bw_sum s = { 0, 0, 0 };
+	u32 run = 0, c;
+	bool at_start = true;
+
+	for (c = 0; c < BW_RADIX; c++) {
+		const struct bw_sum *k;
+
+		k = node(pm, level - 1, (i << BW_RADIX_SHIFT) + c);
+		if (k->start == size) {
+			run += size;
+			continue;
+		}
+		run += k->start;
+		if (at_start)
+			s.start = run;
+		at_start = false;
+		s.max = max(s.max, max(run, k->max));
+		run = k->end;
+	}
+	if (at_start)
+		s.start = run;
+	s.max = max(s.max, run);
+	s.end = run;
+	return s;
+}
+
+static bool sum_set(struct bw_sum *to, struct bw_sum s)
+{
+	if (to->start == s.start && to->max == s.max && to->end == s.end)
+		return false;
+	*to = s;
+	return true;
+}
+
+/* Mends the summaries above pages [page, page + npages). */
+static void update(struct bw_pagemap *pm, u32 page, u32 npages)
+{
+	u32 lo = page >> BW_CHUNK_SHIFT;
+	u32 hi = (page + npages - 1) >> BW_CHUNK_SHIFT;
+	bool changed = false;
+	u32 level, i;
+
+	for (i = lo; i <= hi; i++) {
+		struct bw_pagemap_leaf *leaf = pm->leaf[i / BW_ARENA_CHUNKS];
+		u32 c = i % BW_ARENA_CHUNKS;
+
+		if (leaf)
+			changed |= sum_set(&leaf->chunk[c],
+				sum_of_bits(&leaf->free[c * BW_CHUNK_WORDS]));
+		else
+			changed = true;
+	}
+	for (level = 1; changed && level < pm->nr_levels; level++) {
+		lo >>= BW_RADIX_SHIFT;
+		hi >>= BW_RADIX_SHIFT;
+		changed = false;
+		for (i = lo; i <= hi; i++)
+			changed |= sum_set(&pm->sum[level][i],
+					   sum_of_children(pm, level, i));
+	}
+}
+
+void bw_pagemap_arena_add(struct bw_pagemap *pm, u32 arena,
+			  struct bw_pagemap_leaf *leaf)
+{
+	u32 page = arena << BURROW_ARENA_PAGE_SHIFT;
+
+	memset(leaf->free, 0xff, sizeof(leaf->free));
+	pm->leaf[arena] = leaf;
+	update(pm, page, BURROW_ARENA_PAGES);
+	pm->hint = min(pm->hint, page);
+}
+
+void bw_pagemap_arena_del(struct bw_pagemap *pm, u32 arena)
+{
+	pm->leaf[arena] = NULL;
+	update(pm, arena << BURROW_ARENA_PAGE_SHIFT, BURROW_ARENA_PAGES);
+}
+
+/**
+ * struct search - a walk from left to right
+ * @need:	pages wanted in a row
+ * @from:	pages below do not count
+ * @run:	free pages found directly before where the walk is
+ * @page:	where that run begins
+ */
+struct search {
+	u32 need;
+	u32 from;
+	u32 run;
+	u32 page;
+};
+
+/* The walk meets @n more free pages, at @page. */
+static bool run_grow(struct search *s, u32 page, u32 n)
+{
+	if (!s->run)
+		s->page = page;
+	s->run += n;
+	return s->run >= s->need;
+}
+
+static bool search_bits(struct search *s, const u64 *word, u32 page)
+{
+	u32 end = page + BW_CHUNK_PAGES;
+
+	while (page < end) {
+		u32 off = page % BW_CHUNK_PAGES;
+		u64 x = word[off / 64] >> (off % 64);
+		u32 left = 64 - off % 64;
+		u32 ones;
+
+		if (page < s->from) {
+			page += min(left, s->from - page);
+			continue;
+		}
+		ones = x == ~0ULL ? 64 : env_ctz(~x);
+		if (ones && run_grow(s, page, min(ones, left)))
+			return true;
+		if (ones >= left) {
+			page += left;
+			continue;
+		}
+		s->run = 0;
+		x >>= ones;
+		page += x ? ones + env_ctz(x) : left;
+	}
+	return false;
+}
+
+/* True when the wanted run is complete: it begins at s->page. */
+static bool search_node(const struct bw_pagemap *pm, struct search *s,
+			u32 level, u32 i)
+{
+	const struct bw_sum *sum = node(pm, level, i);
+	u32 size = level_pages(level);
+	u32 first = i * size;
+	u32 c;
+
+	if (s->from >= first + size)
+		return false;
+	if (s->from <= first) {
+		if (sum->start && run_grow(s, first, sum->start))
+			return true;
+		if (sum->start == size)
+			return false;
+		s->run = 0;
+		if (sum->max < s->need) {
+			s->run = sum->end;
+			s->page = first + size - sum->end;
+			return false;
+		}
+	}
+	if (!level) {
+		const struct bw_pagemap_leaf *leaf;
+
+		leaf = pm->leaf[i / BW_ARENA_CHUNKS];
+		if (!leaf)
+			return false;
+		c = i % BW_ARENA_CHUNKS;
+		return search_bits(s, &leaf->free[c * BW_CHUNK_WORDS], first);
+	}
+	for (c = 0; c < BW_RADIX; c++)
+		if (search_node(pm, s, level - 1, (i << BW_RADIX_SHIFT) + c))
+			return true;
+	return false;
+}
+
+static u32 find_from(const struct bw_pagemap *pm, u32 npages, u32 from)
+{
+	struct search s = { .need = npages, .from = from };
+
+	if (!search_node(pm, &s, pm->nr_levels - 1, 0))
+		return BW_NO_PAGE;
+	return s.page;
+}
+
+u32 bw_pagemap_find(struct bw_pagemap *pm, u32 npages, u32 align)
+{
+	u32 page = find_from(pm, npages, pm->hint);
+
+	/* Each step lands on a run that begins higher: it ends. */
+	while (page != BW_NO_PAGE && page & (align - 1))
+		page = find_from(pm, npages, (page | (align - 1)) + 1);
+	if (npages == 1 && align <= 1 && page != BW_NO_PAGE)
+		pm->hint = page;
+	return page;
+}
+
+static void flip(struct bw_pagemap *pm, u32 page, u32 npages, bool give)
+{
+	u32 left = npages, at = page;
+
+	while (left) {
+		struct bw_pagemap_leaf *leaf;
+		u32 off = at % BURROW_ARENA_PAGES;
+		u32 n = min(64 - off % 64, left);
+		u64 mask = (n == 64 ? ~0ULL : (1ULL << n) - 1) << (off % 64);
+
+		leaf = pm->leaf[at >> BURROW_ARENA_PAGE_SHIFT];
+		if (give)
+			leaf->free[off / 64] |= mask;
+		else
+			leaf->free[off / 64] &= ~mask;
+		at += n;
+		left -= n;
+	}
+	update(pm, page, npages);
+}
+
+void bw_pagemap_take(struct bw_pagemap *pm, u32 page, u32 npages)
+{
+	flip(pm, page, npages, false);
+	if (page == pm->hint)
+		pm->hint = page + npages;
+}
+
+void bw_pagemap_give(struct bw_pagemap *pm, u32 page, u32 npages)
+{
+	flip(pm, page, npages, true);
+	pm->hint = min(pm->hint, page);
+}
+
+bool bw_pagemap_is_free(const struct bw_pagemap *pm, u32 page)
+{
+	const struct bw_pagemap_leaf *leaf;
+	u32 off = page % BURROW_ARENA_PAGES;
+
+	leaf = pm->leaf[page >> BURROW_ARENA_PAGE_SHIFT];
+	return leaf && leaf->free[off / 64] >> (off % 64) & 1;
+}
+
+int bw_pagemap_check(const struct bw_pagemap *pm)
+{
+	u32 level, i, c, nr = pm->nr_arenas;
+
+	for (i = 0; i < nr; i++) {
+		const struct bw_pagemap_leaf *leaf = pm->leaf[i];
+
+		if (!leaf) {
+			if (pm->sum[1][i].max)
+				return 1;
+			continue;
+		}
+		for (c = 0; c < BW_ARENA_CHUNKS; c++) {
+			struct bw_sum s = leaf->chunk[c];
+
+			if (sum_set(&s, sum_of_bits(&leaf->free[c *
+							BW_CHUNK_WORDS])))
+				return 2;
+		}
+	}
+	for (level = 1; level < pm->nr_levels; level++) {
+		for (i = 0; i < level_nodes(nr, level); i++) {
+			struct bw_sum s = pm->sum[level][i];
+
+			if (sum_set(&s, sum_of_children(pm, level, i)))
+				return 2;
+		}
+	}
+	/* An unaligned search from 0 must not find what the hint hides. */
+	if (find_from(pm, 1, 0) < pm->hint)
+		return 3;
+	return 0;
+}

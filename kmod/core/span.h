@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * span: the span table, one K-word per page (burrow/layout.h).
+ *
+ * The process reads these words while the kernel changes them. Two rules make
+ * that safe:
+ *
+ * S1. bw_span_write() stores the bodies, then the head with release: who sees
+ *     a head sees the bodies behind it.
+ * S2. Body and head carry the span's generation: who still sees the body of a
+ *     span that is gone finds no head, or one of another generation. So the
+ *     order in which bw_span_erase() clears the words does not matter.
+ */
+#ifndef BW_CORE_SPAN_H
+#define BW_CORE_SPAN_H
+
+#include "env.h"
+#include "burrow/layout.h"
+
+struct bw_core;
+
+u64 *bw_span_word(const struct bw_core *core, u32 page);
+
+void bw_span_write(struct bw_core *core, u32 page, u64 head);
+void bw_span_erase(struct bw_core *core, u32 page);
+void bw_span_set_state(struct bw_core *core, u32 page, u32 state);
+
+/* The head page of the span or run that covers @page, or BW_NO_PAGE. */
+u32 bw_span_head_of(const struct bw_core *core, u32 page);
+
+#endif

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * frame: how memory gets into a heap, 4 KiB at a time.
+ *
+ *	SPAN_ALLOC	bw_populate()		a span's frames, in batches
+ *	fault		data_fault()		one frame, kmod/mmap.c
+ *	    \_____________ bw_frames_map()	<- here
+ *
+ * Frames are allocated before any lock of ours is taken, then entered into
+ * slots and page tables in one go under heap->insert (H2 in heap.h). Whoever
+ * comes second finds the slot filled and maps the same frame.
+ *
+ * Rejected: filling the slot in fault() without insert and checking again
+ * after the insertion. Between the insertion and the check a stale frame is
+ * mapped; a span allocated meanwhile would be told that it is zero.
+ */
+#include <linux/gfp.h>
+#include <linux/sched/signal.h>
+
+#include "heap.h"
+
+#define MAP_BATCH	32U
+
+struct page **bw_slot_locked(struct bw_view *view, u32 frame)
+{
+	struct page **chunk = view->chunk[frame / BW_SLOT_CHUNK];
+
+	lockdep_assert_held(&view->arena->heap->lock);
+	return chunk ? &chunk[frame % BW_SLOT_CHUNK] : NULL;
+}
+
+/* Makes sure that the slots around @frame exist. */
+static int chunk_get(struct bw_view *view, u32 frame, gfp_t gfp)
+{
+	struct page ***to = &view->chunk[frame / BW_SLOT_CHUNK];
+	struct bw_heap *heap = view->arena->heap;
+	struct page **chunk;
+	int err;
+
+	if (READ_ONCE(*to))
+		return 0;
+	err = bw_heap_charge(heap, 1);
+	if (err)
+		return err;
+	chunk = (struct page **)get_zeroed_page(gfp);
+	if (!chunk) {
+		bw_heap_uncharge(heap, 1);
+		return -ENOMEM;
+	}
+	spin_lock(&heap->lock);
+	if (!*to) {
+		WRITE_ONCE(*to, chunk);
+		heap->meta_frames++;
+		chunk = NULL;
+	}
+	spin_unlock(&heap->lock);
+	if (chunk) {
+		free_page((unsigned long)chunk);
+		bw_heap_uncharge(heap, 1);
+	}
+	return 0;
+}
+
+/**
+ * struct batch - frames on their way into slots and page tables
+ * @view:	where to
+ * @frame:	the first one's index in the view
+ * @nr:		how many, MAP_BATCH at most, all in one chunk of slots
+ * @fresh:	allocated and charged, not yet in a slot
+ * @nr_fresh:	how many of those
+ * @new:	bit i: page[i] was fresh until it filled the slot
+ * @page:	what the slots hold, with a reference of our own
+ */
+struct batch {
+	struct bw_view *view;
+	u32 frame;
+	u32 nr;
+	u32 nr_fresh;
+	u32 new;
+	struct page *fresh[MAP_BATCH];
+	struct page *page[MAP_BATCH];
+};
+
+/* The heap page that frame @i of the batch is part of. */
+static u32 batch_page(const struct batch *b, u32 i)
+{
+	return b->view->arena->index * BURROW_ARENA_PAGES +
+	       (b->frame + i) / BW_FRAMES_PER_PAGE;
+}
+
+static u32 batch_count_missing(struct batch *b)
+{
+	struct bw_heap *heap = b->view->arena->heap;
+	u32 i, missing = 0;
+
+	spin_lock(&heap->lock);
+	for (i = 0; i < b->nr; i++)
+		missing += !*bw_slot_locked(b->view, b->frame + i);
+	spin_unlock(&heap->lock);
+	return missing;
+}
+
+static int batch_alloc(struct batch *b, u32 missing, gfp_t gfp)
+{
+	struct bw_heap *heap = b->view->arena->heap;
+
+	while (b->nr_fresh < missing) {
+		struct page *page;
+		int err = bw_heap_charge(heap, 1);
+
+		if (err)
+			return err;
+		page = alloc_page(gfp | __GFP_ZERO);
+		if (!page) {
+			bw_heap_uncharge(heap, 1);
+			return -ENOMEM;
+		}
+		b->fresh[b->nr_fresh++] = page;
+	}
+	return 0;
+}
+
+static void batch_free_fresh(struct batch *b)
+{
+	while (b->nr_fresh) {
+		__free_page(b->fresh[--b->nr_fresh]);
+		bw_heap_uncharge(b->view->arena->heap, 1);
+	}
+}
+
+/*
+ * May frame @i be mapped, and if its slot is empty, filled? Pages of live
+ * spans may; of free pages only what is still there (they are lazy).
+ */
+static bool batch_may_map_locked(struct batch *b, u32 i, bool filled)
+{
+	struct bw_core *core = &b->view->arena->heap->core;
+	u32 page = batch_page(b, i);
+
+	if (b->view->kind != BURROW_MMAP_DATA)
+		return true;
+	return bw_core_page_is_usable(core, page) &&
+	       (filled || bw_span_head_of(core, page) != BW_NO_PAGE);
+}
+
+/*
+ * Enters fresh frames into the empty slots and announces the pages as busy.
+ * -ESTALE: a page is in no span. -EAGAIN: more slots are empty than were.
+ */
+static int batch_fill_locked(struct batch *b)
+{
+	struct bw_heap *heap = b->view->arena->heap;
+	u32 i, missing = 0;
+
+	for (i = 0; i < b->nr; i++) {
+		bool filled = *bw_slot_locked(b->view, b->frame + i);
+
+		if (!batch_may_map_locked(b, i, filled))
+			return -ESTALE;
+		missing += !filled;
+	}
+	if (missing > b->nr_fresh)
+		return -EAGAIN;
+	b->new = 0;
+	for (i = 0; i < b->nr; i++) {
+		struct page **slot = bw_slot_locked(b->view, b->frame + i);
+
+		if (!*slot) {
+			*slot = b->fresh[--b->nr_fresh];
+			b->new |= 1U << i;
+			heap->nr_frames[b->view->kind]++;
+		}
+		b->page[i] = *slot;
+		get_page(*slot);
+	}
+	if (b->view->kind == BURROW_MMAP_DATA) {
+		heap->busy = batch_page(b, 0);
+		heap->nr_busy = batch_page(b, b->nr - 1) - heap->busy + 1;
+		bw_core_set_resident(&heap->core, heap->busy, heap->nr_busy);
+	}
+	return 0;
+}
+
+static void batch_done(struct batch *b)
+{
+	struct bw_heap *heap = b->view->arena->heap;
+	u32 i;
+
+	spin_lock(&heap->lock);
+	heap->nr_busy = 0;
+	spin_unlock(&heap->lock);
+	for (i = 0; i < b->nr; i++)
+		put_page(b->page[i]);
+}
+
+/*
+ * An entry is there already. If the slot was filled before us, the entry maps
+ * what the slot holds (H3). If we filled it, the entry is left over from a
+ * frame that is gone: take it out and insert ours.
+ */
+static int batch_insert_over(struct batch *b, struct vm_area_struct *vma,
+			     unsigned long addr, u32 i)
+{
+	struct bw_heap *heap = b->view->arena->heap;
+
+	if (!(b->new & 1U << i))
+		return 0;
+	unmap_mapping_pages(&heap->mapping,
+			    bw_view_pgoff(b->view) + b->frame + i, 1, false);
+	return vm_insert_page(vma, addr, b->page[i]);
+}
+
+static int batch_insert(struct batch *b, struct vm_area_struct *vma)
+{
+	u32 i = 0;
+
+	while (i < b->nr) {
+		unsigned long addr, left = b->nr - i;
+		int err;
+
+		addr = vma->vm_start + (unsigned long)(b->frame + i) * PAGE_SIZE;
+		err = vm_insert_pages(vma, addr, &b->page[i], &left);
+		i = b->nr - left;
+		if (!err)
+			continue;
+		if (err == -EBUSY) {
+			addr = vma->vm_start +
+			       (unsigned long)(b->frame + i) * PAGE_SIZE;
+			err = batch_insert_over(b, vma, addr, i);
+			i++;
+		}
+		if (err)
+			/* -EFAULT here is a page table that was not to be had */
+			return err == -EFAULT ? -ENOMEM : err;
+	}
+	return 0;
+}
+
+/*
+ * Frames [frame, frame + nr) of the view, all in one chunk of slots, are there
+ * and mapped when this returns 0. The mmap lock is held; @vma is the view's.
+ * -ESTALE: a page is in no span; -ENOMEM.
+ */
+int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
+		  u32 nr, gfp_t gfp)
+{
+	struct bw_heap *heap = view->arena->heap;
+	struct batch b = { .view = view, .frame = frame, .nr = nr };
+	int err;
+
+	err = chunk_get(view, frame, gfp);
+	if (err)
+		return err;
+	do {
+		err = batch_alloc(&b, batch_count_missing(&b), gfp);
+		if (err)
+			break;
+		mutex_lock(&heap->insert);
+		spin_lock(&heap->lock);
+		err = batch_fill_locked(&b);
+		spin_unlock(&heap->lock);
+		if (!err) {
+			err = batch_insert(&b, vma);
+			batch_done(&b);
+		}
+		mutex_unlock(&heap->insert);
+	} while (err == -EAGAIN);
+	batch_free_fresh(&b);
+	return err;
+}
+
+/* Are the frames there already, so that their entries are too? */
+static bool frames_are_there(struct bw_view *view, u32 frame, u32 nr)
+{
+	struct bw_heap *heap = view->arena->heap;
+	bool there = true;
+	u32 i;
+
+	spin_lock(&heap->lock);
+	for (i = 0; there && i < nr; i++) {
+		struct page **slot = bw_slot_locked(view, frame + i);
+
+		there = slot && *slot;
+	}
+	spin_unlock(&heap->lock);
+	return there;
+}
+
+/*
+ * Populates pages of spans that were just allocated. @done says how many pages
+ * from the front are there when an error ends it.
+ */
+int bw_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done)
+{
+	struct vm_area_struct *vma = NULL;
+	struct bw_view *view = NULL;
+
+	for (*done = 0; *done < npages;) {
+		u32 at = page + *done, frame, nr;
+		int err;
+
+		if (!vma || at % BURROW_ARENA_PAGES == 0) {
+			struct bw_arena *arena;
+
+			spin_lock(&heap->lock);
+			arena = bw_arena_find_locked(heap,
+						at >> BURROW_ARENA_PAGE_SHIFT);
+			spin_unlock(&heap->lock);
+			view = &arena->view[BURROW_MMAP_DATA];
+			vma = bw_vma_find(view);
+			if (!vma)
+				return -EFAULT;
+		}
+		frame = at % BURROW_ARENA_PAGES * BW_FRAMES_PER_PAGE;
+		nr = min_t(u32, (npages - *done) * BW_FRAMES_PER_PAGE,
+			   BW_SLOT_CHUNK - frame % BW_SLOT_CHUNK);
+		nr = min(nr, MAP_BATCH);
+		if (!frames_are_there(view, frame, nr)) {
+			err = bw_frames_map(view, vma, frame, nr, BW_GFP_CALL);
+			if (err)
+				return err;
+		}
+		*done += nr / BW_FRAMES_PER_PAGE;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * heap: one open file, one address space, one page heap.
+ *
+ * Locks, in the order in which they nest (nothing else is held across):
+ *
+ *	mmap_lock of heap->mm	read: every ioctl that changes heap state, fault
+ *				write: mmap, VMA close, fork
+ *	heap->insert		whoever puts frames into slots and page tables;
+ *				may allocate; never taken to reclaim free pages
+ *	heap->lock		spinlock: core, slots, arena table; no allocation,
+ *				no user access, no unmapping under it
+ *
+ * H1. A slot that is not NULL holds one reference to its frame and one frame
+ *     of the user's total.
+ * H2. A frame enters a slot only under insert; [busy, busy + nr_busy) names
+ *     the pages whose frames the holder has in hand. Nobody takes frames from
+ *     the slots of a busy page, so what the holder maps is what the slot holds.
+ * H3. A page's frames leave their slots only after the page was claimed
+ *     (RECLAIMING; or DISCARDING with insert held) and unmapped. So a page
+ *     table entry never maps a frame that its slot has lost.
+ * H4. Pages of a data view are in the core exactly while nr_vmas of that view
+ *     is not 0.
+ */
+#ifndef BW_HEAP_H
+#define BW_HEAP_H
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/xarray.h>
+
+#include "burrow/burrow.h"
+#include "compat.h"
+#include "core/coreheap.h"
+#include "user.h"
+
+#define BW_FRAMES_PER_PAGE	(BURROW_PAGE_SIZE / PAGE_SIZE)
+#define BW_SLOT_CHUNK		(PAGE_SIZE / sizeof(struct page *))
+#define BW_DATA_CHUNKS		(BURROW_ARENA_SIZE / PAGE_SIZE / BW_SLOT_CHUNK)
+
+#define BW_MAX_BATCH		4096U
+#define BW_MAX_THREADS		65536U
+
+/* Ioctls answer ENOMEM; only a fault may wake the OOM killer. */
+#define BW_GFP_CALL	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+#define BW_GFP_FAULT	GFP_KERNEL_ACCOUNT
+
+struct bw_heap;
+
+/**
+ * struct bw_view - one of the three mappings of an arena
+ * @arena:	whose							[const]
+ * @kind:	which							[const]
+ * @nr_vmas:	1 while mapped, 2 within mremap()	[heap->lock]
+ * @chunk:	slots, a page of them at a time; K-words have none.
+ *		pointers: [heap->lock], set once under insert
+ */
+struct bw_view {
+	struct bw_arena *arena;
+	enum burrow_mmap_kind kind;
+	unsigned int nr_vmas;
+	struct page **chunk[BW_DATA_CHUNKS];
+};
+
+/**
+ * struct bw_arena - 64 MiB of a heap and its metadata
+ * @heap:	whose							[const]
+ * @index:	place in the window					[const]
+ * @kwords:	its part of the span table, vmalloc'ed			[const]
+ * @core:	what the core keeps of it		[heap->lock]
+ * @view:	its mappings, by enum burrow_mmap_kind
+ */
+struct bw_arena {
+	struct bw_heap *heap;
+	u32 index;
+	u64 *kwords;
+	struct bw_core_arena core;
+	struct bw_view view[BURROW_NR_MMAP_KINDS];
+};
+
+/**
+ * struct bw_heap - what a file of /dev/burrow is
+ * @user:	who pays					[const]
+ * @limited:	the opener had no CAP_IPC_LOCK			[const]
+ * @mapping:	this heap's own, so that unmapping meets no other heap's pages
+ * @insert:	see above
+ * @lock:	see above
+ * @ready:	set up; the fields marked [setup] are constant from here on
+ * @mm:		the address space, held by mmgrab()		[setup]
+ * @nr_arenas:	arenas the window has room for			[setup]
+ * @base:	where the views of arena 0 lie, by kind		[setup]
+ * @core_mem:	the core's tables				[setup]
+ * @core:	the page heap					[lock]
+ * @arena:	arenas added, by index				[lock]
+ * @nr_added:	how many					[lock]
+ * @nr_mapped:	of these, with their data mapped		[lock]
+ * @nr_frames:	slots that are not NULL, by kind of view	[lock]
+ * @busy:	see H2						[lock]
+ * @nr_busy:	see H2						[lock]
+ * @meta_frames: frames charged for tables			[lock]
+ * @nr_alloc:	spans ever allocated				[lock]
+ * @nr_free:	spans ever freed by call			[lock]
+ * @nr_reclaimed: frames ever reclaimed				[lock]
+ * @nr_faults:	faults that mapped a frame			[lock]
+ * @threads:	slots to park in, struct bw_parker
+ * @nr_threads:	how many					[atomic]
+ */
+struct bw_heap {
+	struct bw_user *user;
+	bool limited;
+	struct address_space mapping;
+	struct mutex insert;
+	spinlock_t lock;
+
+	bool ready;
+	struct mm_struct *mm;
+	u32 nr_arenas;
+	unsigned long base[BURROW_NR_MMAP_KINDS];
+	void *core_mem;
+
+	struct bw_core core;
+	struct bw_arena **arena;
+	u32 nr_added;
+	u32 nr_mapped;
+	u64 nr_frames[BURROW_NR_MMAP_KINDS];
+	u32 busy;
+	u32 nr_busy;
+	unsigned long meta_frames;
+	u64 nr_alloc;
+	u64 nr_free;
+	u64 nr_reclaimed;
+	u64 nr_faults;
+
+	struct xarray threads;
+	atomic_t nr_threads;
+};
+
+/* heap.c: life, and who may call */
+struct bw_heap *bw_heap_make(struct inode *inode);
+void bw_heap_free(struct bw_heap *heap);
+int bw_heap_setup(struct bw_heap *heap, const struct burrow_heap_setup *arg);
+int bw_heap_check_caller(struct bw_heap *heap);
+void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out);
+int bw_heap_charge(struct bw_heap *heap, unsigned long frames);
+void bw_heap_uncharge(struct bw_heap *heap, unsigned long frames);
+
+/* arena.c */
+int bw_arena_add(struct bw_heap *heap, u32 index, u32 *out);
+void bw_arena_del_unmapped(struct bw_heap *heap, u32 index);
+struct bw_arena *bw_arena_find_locked(struct bw_heap *heap, u32 index);
+int bw_view_map(struct bw_heap *heap, u32 index, enum burrow_mmap_kind kind,
+		struct bw_view **out);
+void bw_view_dup(struct bw_view *view);
+void bw_view_unmap(struct bw_view *view);
+unsigned long bw_view_size(enum burrow_mmap_kind kind);
+pgoff_t bw_view_pgoff(const struct bw_view *view);
+
+/* frame.c: frames into slots and page tables */
+struct page **bw_slot_locked(struct bw_view *view, u32 frame);
+int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
+		  u32 nr, gfp_t gfp);
+int bw_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done);
+
+/* reclaim.c: frames out of page tables and slots */
+u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages);
+int bw_reclaim_range(struct bw_heap *heap, u32 page, u32 npages, u64 *frames);
+void bw_frames_drop(struct bw_view *view);
+
+/* mmap.c */
+int bw_mmap(struct file *file, struct vm_area_struct *vma);
+struct vm_area_struct *bw_vma_find(struct bw_view *view);
+
+/* park.c */
+int bw_thread_add(struct bw_heap *heap, u32 *slot);
+int bw_thread_del(struct bw_heap *heap, u32 slot);
+int bw_thread_unpark(struct bw_heap *heap, u32 slot);
+int bw_thread_park(struct bw_heap *heap, const struct burrow_thread_park *arg);
+void bw_threads_free(struct bw_heap *heap);
+
+/* ioctl.c, ioctl_span.c */
+long bw_ioctl(struct file *file, unsigned int cmd, unsigned long arg);
+
+#endif

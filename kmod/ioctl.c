@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ioctl: the table of calls, and the short ones.
+ *
+ *	ioctl(2)
+ *	  bw_ioctl()		<- here: size, flags, who may call
+ *	    fn()		<- here, or ioctl_span.c
+ *
+ * What a caller passes is copied once and looked at only in the copy. A call
+ * that gave something and cannot tell the caller what takes it back.
+ */
+#include <linux/sched.h>
+#include <linux/uaccess.h>
+
+#include "ioctl.h"
+
+int bw_call_reply(struct bw_call *call)
+{
+	if (copy_to_user(call->uarg, &call->arg,
+			 min(call->usize, call->ksize)))
+		return -EFAULT;
+	return 0;
+}
+
+static int call_query(struct bw_call *call)
+{
+	struct burrow_query *q = &call->arg.query;
+
+	q->out_features = BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM |
+			  BURROW_FEAT_PARK;
+	q->out_page_shift = BURROW_PAGE_SHIFT;
+	q->out_arena_shift = BURROW_ARENA_SHIFT;
+	q->out_max_arenas = BURROW_MAX_ARENAS;
+	q->out_max_batch = BW_MAX_BATCH;
+	q->out_max_threads = BW_MAX_THREADS;
+	q->out_pad = 0;
+	return bw_call_reply(call);
+}
+
+static int call_heap_setup(struct bw_call *call)
+{
+	return bw_heap_setup(call->heap, &call->arg.setup);
+}
+
+static int call_heap_stats(struct bw_call *call)
+{
+	bw_heap_stats(call->heap, &call->arg.stats);
+	return bw_call_reply(call);
+}
+
+static int call_arena_add(struct bw_call *call)
+{
+	struct burrow_arena_add *a = &call->arg.arena_add;
+	int err;
+
+	if (a->kind >= BURROW_NR_ARENA_KINDS)
+		return -EOPNOTSUPP;
+	if (mmap_read_lock_killable(current->mm))
+		return -EINTR;
+	err = bw_arena_add(call->heap, a->index, &a->out_index);
+	mmap_read_unlock(current->mm);
+	if (err)
+		return err;
+	a->out_pad = 0;
+	err = bw_call_reply(call);
+	if (err) {
+		mmap_write_lock(current->mm);
+		bw_arena_del_unmapped(call->heap, a->out_index);
+		mmap_write_unlock(current->mm);
+	}
+	return err;
+}
+
+static int call_thread_add(struct bw_call *call)
+{
+	struct burrow_thread_add *t = &call->arg.thread_add;
+	int err;
+
+	err = bw_thread_add(call->heap, &t->out_slot);
+	if (err)
+		return err;
+	t->out_pad = 0;
+	err = bw_call_reply(call);
+	if (err)
+		bw_thread_del(call->heap, t->out_slot);
+	return err;
+}
+
+static int call_thread_del(struct bw_call *call)
+{
+	if (call->arg.thread_del.pad)
+		return -EINVAL;
+	return bw_thread_del(call->heap, call->arg.thread_del.slot);
+}
+
+static int call_thread_park(struct bw_call *call)
+{
+	return bw_thread_park(call->heap, &call->arg.thread_park);
+}
+
+static int call_thread_unpark(struct bw_call *call)
+{
+	if (call->arg.thread_unpark.pad)
+		return -EINVAL;
+	return bw_thread_unpark(call->heap, call->arg.thread_unpark.slot);
+}
+
+/**
+ * struct call_type - one row of the table
+ * @fn:		what does it
+ * @ksize:	size of its struct
+ * @min_size:	size of its struct when the call first appeared
+ * @flags:	flags it knows
+ * @no_heap:	answers without a heap and from any address space
+ */
+struct call_type {
+	int (*fn)(struct bw_call *call);
+	u32 ksize;
+	u32 min_size;
+	u32 flags;
+	bool no_heap;
+};
+
+#define CALL(name, type, known, ...)					\
+	[_IOC_NR(BURROW_IOC_ ## name)] = {				\
+		.ksize = sizeof(struct burrow_ ## type),		\
+		.min_size = sizeof(struct burrow_ ## type),		\
+		.flags = (known), __VA_ARGS__ }
+
+static const struct call_type call_types[] = {
+	CALL(QUERY, query, 0, .fn = call_query, .no_heap = true),
+	CALL(HEAP_SETUP, heap_setup, 0, .fn = call_heap_setup, .no_heap = true),
+	CALL(HEAP_STATS, heap_stats, 0, .fn = call_heap_stats),
+	CALL(ARENA_ADD, arena_add, 0, .fn = call_arena_add),
+	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY,
+	     .fn = bw_call_span_alloc),
+	CALL(SPAN_FREE, span_free, BURROW_FREE_RECLAIM,
+	     .fn = bw_call_span_free),
+	CALL(SPAN_RECLAIM, span_reclaim, 0, .fn = bw_call_span_reclaim),
+	CALL(THREAD_ADD, thread_add, 0, .fn = call_thread_add),
+	CALL(THREAD_DEL, thread_del, 0, .fn = call_thread_del),
+	CALL(THREAD_PARK, thread_park, BURROW_PARK_SWAP,
+	     .fn = call_thread_park),
+	CALL(THREAD_UNPARK, thread_unpark, 0, .fn = call_thread_unpark),
+};
+
+long bw_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct bw_call call = {
+		.heap = file->private_data,
+		.uarg = (void __user *)arg,
+	};
+	const struct call_type *type;
+	u32 flags;
+	int err;
+
+	if (_IOC_TYPE(cmd) != BURROW_IOC_MAGIC ||
+	    cmd != _IO(BURROW_IOC_MAGIC, _IOC_NR(cmd)) ||
+	    _IOC_NR(cmd) >= ARRAY_SIZE(call_types))
+		return -ENOTTY;
+	type = &call_types[_IOC_NR(cmd)];
+	if (!type->fn)
+		return -ENOTTY;
+
+	if (get_user(call.usize, (u32 __user *)call.uarg))
+		return -EFAULT;
+	if (call.usize < type->min_size || call.usize > PAGE_SIZE)
+		return -EINVAL;
+	call.ksize = type->ksize;
+	err = copy_struct_from_user(&call.arg, call.ksize, call.uarg,
+				    call.usize);
+	if (err)
+		return err;
+	/* every struct: __u32 size, __u32 flags */
+	flags = call.arg.query.flags;
+	if (flags & ~type->flags)
+		return -EOPNOTSUPP;
+	if (!type->no_heap) {
+		err = bw_heap_check_caller(call.heap);
+		if (err)
+			return err;
+	}
+	return type->fn(&call);
+}

@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ioctl_span: the vector calls on spans.
+ *
+ *	SPAN_ALLOC
+ *	  bw_call_span_alloc()		<- here
+ *	    bw_core_span_alloc()	core/coreheap.c	pages for a group
+ *	    bw_populate()		kmod/frame.c	frames for the group
+ *
+ * User memory is copied before the mmap lock is taken and after it is dropped.
+ * In between, each call holds it for reading from its first change to its
+ * last, so that fork() sees all of a call or nothing.
+ */
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "ioctl.h"
+
+/* Spans allocated under one hold of the heap lock, then populated together. */
+#define GROUP	64U
+
+static int check_batch(u32 nr)
+{
+	return nr && nr <= BW_MAX_BATCH ? 0 : -EINVAL;
+}
+
+static void *vector_get(u64 uptr, u32 nr, size_t size)
+{
+	void *v = kvmalloc_array(nr, size, BW_GFP_CALL);
+
+	if (!v)
+		return ERR_PTR(-ENOMEM);
+	if (copy_from_user(v, u64_to_user_ptr(uptr), nr * size)) {
+		kvfree(v);
+		return ERR_PTR(-EFAULT);
+	}
+	return v;
+}
+
+/*
+ * How a vector call ends: @err stopped it after @done elements. The first
+ * failure is the call's own; a later one is told beside the count.
+ */
+static int vector_end(u32 done, int err, u32 *out_nr, u32 *out_errno)
+{
+	if (err && !done)
+		return err;
+	*out_nr = done;
+	*out_errno = -err;
+	return 0;
+}
+
+static int check_alloc(const struct burrow_span_alloc *a)
+{
+	u32 limit = BURROW_MAX_PAGES;
+
+	if (check_batch(a->nr) || !a->npages || a->npages >= limit ||
+	    a->align >= limit || a->align & (a->align - 1) ||
+	    a->cls >= BURROW_NR_CLASSES)
+		return -EINVAL;
+	if (a->kind >= BURROW_NR_KINDS || a->kind == BURROW_KIND_STACK)
+		return -EOPNOTSUPP;
+	return 0;
+}
+
+static void spans_free(struct bw_heap *heap, const struct burrow_span_ref *ref,
+		       u32 nr)
+{
+	struct bw_run run;
+	u32 i;
+
+	spin_lock(&heap->lock);
+	for (i = 0; i < nr; i++)
+		if (!bw_core_span_free(&heap->core, ref[i].page, ref[i].gen,
+				       &run))
+			heap->nr_free++;
+	spin_unlock(&heap->lock);
+}
+
+/* Takes up to @nr spans off the core. @got says how many; an errno, why not all. */
+static int group_take(struct bw_heap *heap, const struct bw_span_req *req,
+		      struct burrow_span_ref *ref, u32 nr, u32 *got)
+{
+	struct bw_run run;
+	int err = 0;
+	u32 i;
+
+	spin_lock(&heap->lock);
+	for (i = 0; i < nr; i++) {
+		err = bw_core_span_alloc(&heap->core, req, &run);
+		if (err)
+			break;
+		ref[i] = (struct burrow_span_ref){ run.page, run.gen };
+	}
+	heap->nr_alloc += i;
+	spin_unlock(&heap->lock);
+	*got = i;
+	return err;
+}
+
+/* Populates a group, neighbours together. @done: how many spans are complete. */
+static int group_populate(struct bw_heap *heap, u32 npages,
+			  const struct burrow_span_ref *ref, u32 nr, u32 *done)
+{
+	u32 i = 0, n, pages;
+	int err = 0;
+
+	while (i < nr && !err) {
+		for (n = 1; i + n < nr; n++)
+			if (ref[i + n].page != ref[i].page + n * npages)
+				break;
+		err = bw_populate(heap, ref[i].page, n * npages, &pages);
+		i += pages / npages;
+	}
+	*done = i;
+	return err;
+}
+
+static int spans_alloc(struct bw_heap *heap,
+		       const struct burrow_span_alloc *a,
+		       struct burrow_span_ref *ref, u32 *done)
+{
+	struct bw_span_req req = {
+		.npages = a->npages,
+		.align = a->align,
+		.cls = a->cls,
+		.kind = a->kind,
+	};
+	int err = 0;
+
+	for (*done = 0; *done < a->nr && !err;) {
+		u32 got, full;
+
+		err = group_take(heap, &req, ref + *done,
+				 min(a->nr - *done, GROUP), &got);
+		full = got;
+		if (!(a->flags & BURROW_ALLOC_LAZY)) {
+			int nomem = group_populate(heap, a->npages,
+						   ref + *done, got, &full);
+
+			spans_free(heap, ref + *done + full, got - full);
+			err = nomem ? nomem : err;
+		}
+		*done += full;
+		if (!err && fatal_signal_pending(current))
+			err = -EINTR;
+		cond_resched();
+	}
+	return err;
+}
+
+int bw_call_span_alloc(struct bw_call *call)
+{
+	struct burrow_span_alloc *a = &call->arg.span_alloc;
+	struct bw_heap *heap = call->heap;
+	struct burrow_span_ref *ref;
+	u32 done;
+	int err;
+
+	err = check_alloc(a);
+	if (err)
+		return err;
+	ref = kvmalloc_array(a->nr, sizeof(*ref), BW_GFP_CALL);
+	if (!ref)
+		return -ENOMEM;
+	err = -EINTR;
+	if (mmap_read_lock_killable(current->mm))
+		goto out_free;
+	err = spans_alloc(heap, a, ref, &done);
+	mmap_read_unlock(current->mm);
+
+	err = vector_end(done, err, &a->out_nr, &a->out_errno);
+	if (err)
+		goto out_free;
+	if (copy_to_user(u64_to_user_ptr(a->spans), ref,
+			 done * sizeof(*ref)) || bw_call_reply(call)) {
+		mmap_read_lock(current->mm);
+		spans_free(heap, ref, done);
+		mmap_read_unlock(current->mm);
+		err = -EFAULT;
+	}
+out_free:
+	kvfree(ref);
+	return err;
+}
+
+/* Frees in order until one fails; neighbours are reclaimed together. */
+static int spans_release(struct bw_heap *heap, bool reclaim,
+			 const struct burrow_span_ref *ref, u32 nr, u32 *done)
+{
+	u32 lo = 0, hi = 0;
+	int err = 0;
+
+	for (*done = 0; *done < nr; (*done)++) {
+		const struct burrow_span_ref *r = &ref[*done];
+		struct bw_run run;
+
+		spin_lock(&heap->lock);
+		err = bw_core_span_free(&heap->core, r->page, r->gen, &run);
+		if (!err)
+			heap->nr_free++;
+		spin_unlock(&heap->lock);
+		if (err)
+			break;
+		if (!reclaim)
+			continue;
+		if (run.page == hi) {
+			hi += run.npages;
+			continue;
+		}
+		bw_reclaim_free(heap, lo, hi - lo);
+		lo = run.page;
+		hi = run.page + run.npages;
+	}
+	bw_reclaim_free(heap, lo, hi - lo);
+	return err;
+}
+
+int bw_call_span_free(struct bw_call *call)
+{
+	struct burrow_span_free *f = &call->arg.span_free;
+	struct burrow_span_ref *ref;
+	u32 done;
+	int err;
+
+	err = check_batch(f->nr);
+	if (err)
+		return err;
+	ref = vector_get(f->spans, f->nr, sizeof(*ref));
+	if (IS_ERR(ref))
+		return PTR_ERR(ref);
+	err = -EINTR;
+	if (mmap_read_lock_killable(current->mm))
+		goto out_free;
+	err = spans_release(call->heap, f->flags & BURROW_FREE_RECLAIM, ref,
+			    f->nr, &done);
+	mmap_read_unlock(current->mm);
+	f->out_pad = 0;
+	err = vector_end(done, err, &f->out_nr, &f->out_errno);
+	if (!err)
+		err = bw_call_reply(call);
+out_free:
+	kvfree(ref);
+	return err;
+}
+
+int bw_call_span_reclaim(struct bw_call *call)
+{
+	struct burrow_span_reclaim *r = &call->arg.span_reclaim;
+	struct burrow_range *range;
+	u32 done;
+	int err;
+
+	err = check_batch(r->nr);
+	if (err)
+		return err;
+	range = vector_get(r->ranges, r->nr, sizeof(*range));
+	if (IS_ERR(range))
+		return PTR_ERR(range);
+	err = -EINTR;
+	if (mmap_read_lock_killable(current->mm))
+		goto out_free;
+	r->out_frames = 0;
+	err = 0;
+	for (done = 0; done < r->nr && !err; done += !err)
+		err = bw_reclaim_range(call->heap, range[done].page,
+				       range[done].npages, &r->out_frames);
+	mmap_read_unlock(current->mm);
+	r->out_pad = 0;
+	err = vector_end(done, err, &r->out_nr, &r->out_errno);
+	if (!err)
+		err = bw_call_reply(call);
+out_free:
+	kvfree(range);
+	return err;
+}

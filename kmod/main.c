@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* main: the device, from insmod to rmmod. */
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/init.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+
+#include "heap.h"
+
+static int file_open(struct inode *inode, struct file *file)
+{
+	struct bw_heap *heap = bw_heap_make(inode);
+
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
+	file->private_data = heap;
+	/* Unmapping by offset must find this heap's mappings and no others. */
+	file->f_mapping = &heap->mapping;
+	return 0;
+}
+
+static int file_release(struct inode *inode, struct file *file)
+{
+	bw_heap_free(file->private_data);
+	return 0;
+}
+
+static const struct file_operations burrow_fops = {
+	.owner		= THIS_MODULE,
+	.open		= file_open,
+	.release	= file_release,
+	.mmap		= bw_mmap,
+	.unlocked_ioctl	= bw_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.llseek		= noop_llseek,
+};
+
+/* Open to everybody: limits are per user, per heap and per memory cgroup. */
+static struct miscdevice burrow_device = {
+	.minor	= MISC_DYNAMIC_MINOR,
+	.name	= "burrow",
+	.fops	= &burrow_fops,
+	.mode	= 0666,
+};
+
+static int __init burrow_init(void)
+{
+	return misc_register(&burrow_device);
+}
+
+static void __exit burrow_exit(void)
+{
+	misc_deregister(&burrow_device);
+	/* thread slots are freed by RCU; their callbacks are not in this module */
+}
+
+module_init(burrow_init);
+module_exit(burrow_exit);
+
+MODULE_DESCRIPTION("heaps, spans and parking for the burrow runtime");
+MODULE_LICENSE("GPL");
+MODULE_VERSION("0.1.0");

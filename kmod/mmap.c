@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mmap: the three mappings of an arena, and their faults.
+ *
+ *	data	frames; SIGSEGV outside live spans and what is left of freed ones
+ *	U-words	frames, by touch
+ *	K-words	the kernel's own pages, read-only
+ *
+ * Each mapping is whole, shared, at the one place the heap has for it, not
+ * inherited by fork, never executable; it cannot be split, moved or grown. So
+ * a VMA that still looks as it did here is the one that was made here, and
+ * bw_vma_find() can trust it.
+ */
+#include <linux/sched.h>
+#include <linux/vmalloc.h>
+
+#include "heap.h"
+
+static vm_fault_t fault_answer(int err)
+{
+	switch (err) {
+	case 0:
+		return VM_FAULT_NOPAGE;
+	case -ESTALE:
+		return VM_FAULT_SIGSEGV;
+	case -ENOMEM:
+		return VM_FAULT_OOM;
+	default:
+		return VM_FAULT_SIGBUS;
+	}
+}
+
+/* A core dump shows what is there; it must not make more of it. */
+static bool is_hole_in_a_dump(struct bw_view *view, u32 frame)
+{
+	struct bw_heap *heap = view->arena->heap;
+	struct page **slot;
+	bool hole;
+
+	if (!(current->flags & PF_DUMPCORE))
+		return false;
+	spin_lock(&heap->lock);
+	slot = bw_slot_locked(view, frame);
+	hole = !slot || !*slot;
+	spin_unlock(&heap->lock);
+	return hole;
+}
+
+/* May the touched page have a frame at all? Asked before one is allocated. */
+static bool is_outside(struct bw_view *view, u32 frame)
+{
+	struct bw_heap *heap = view->arena->heap;
+	u32 page = view->arena->index * BURROW_ARENA_PAGES +
+		   frame / BW_FRAMES_PER_PAGE;
+	bool outside;
+
+	if (view->kind != BURROW_MMAP_DATA)
+		return false;
+	spin_lock(&heap->lock);
+	outside = !bw_core_page_is_usable(&heap->core, page);
+	spin_unlock(&heap->lock);
+	return outside;
+}
+
+static vm_fault_t frame_fault(struct vm_fault *vmf)
+{
+	struct bw_view *view = vmf->vma->vm_private_data;
+	struct bw_heap *heap = view->arena->heap;
+	u32 frame = vmf->pgoff - bw_view_pgoff(view);
+	int err;
+
+	if (is_hole_in_a_dump(view, frame))
+		return VM_FAULT_SIGBUS;
+	if (is_outside(view, frame))
+		return VM_FAULT_SIGSEGV;
+	err = bw_frames_map(view, vmf->vma, frame, 1, BW_GFP_FAULT);
+	if (!err) {
+		spin_lock(&heap->lock);
+		heap->nr_faults++;
+		spin_unlock(&heap->lock);
+	} else if (err == -ENOMEM && heap->limited &&
+		   atomic_long_read(&heap->user->frames) >= bw_user_limit()) {
+		/* no OOM killer for a total of ours: it would retry for ever */
+		return VM_FAULT_SIGBUS;
+	}
+	return fault_answer(err);
+}
+
+static vm_fault_t kmeta_fault(struct vm_fault *vmf)
+{
+	struct bw_view *view = vmf->vma->vm_private_data;
+	unsigned long off = (vmf->pgoff - bw_view_pgoff(view)) << PAGE_SHIFT;
+
+	vmf->page = vmalloc_to_page((char *)view->arena->kwords + off);
+	get_page(vmf->page);
+	return 0;
+}
+
+static void view_open(struct vm_area_struct *vma)
+{
+	bw_view_dup(vma->vm_private_data);
+}
+
+static void view_close(struct vm_area_struct *vma)
+{
+	bw_view_unmap(vma->vm_private_data);
+}
+
+static int view_may_split(struct vm_area_struct *vma, unsigned long addr)
+{
+	return -EINVAL;
+}
+
+static int view_mremap(struct vm_area_struct *vma)
+{
+	return -EINVAL;
+}
+
+static const char *view_name(struct vm_area_struct *vma)
+{
+	static const char * const name[BURROW_NR_MMAP_KINDS] = {
+		[BURROW_MMAP_DATA]	= "[burrow:data]",
+		[BURROW_MMAP_KMETA]	= "[burrow:kwords]",
+		[BURROW_MMAP_UMETA]	= "[burrow:uwords]",
+	};
+	struct bw_view *view = vma->vm_private_data;
+
+	return name[view->kind];
+}
+
+/* Having a name is also what puts the data into core dumps. */
+static const struct vm_operations_struct frame_vm_ops = {
+	.open		= view_open,
+	.close		= view_close,
+	.may_split	= view_may_split,
+	.mremap		= view_mremap,
+	.fault		= frame_fault,
+	.name		= view_name,
+};
+
+static const struct vm_operations_struct kmeta_vm_ops = {
+	.open		= view_open,
+	.close		= view_close,
+	.may_split	= view_may_split,
+	.mremap		= view_mremap,
+	.fault		= kmeta_fault,
+	.name		= view_name,
+};
+
+static bool vma_fits(struct vm_area_struct *vma, struct bw_heap *heap,
+		     enum burrow_mmap_kind kind, u32 index)
+{
+	unsigned long size = bw_view_size(kind);
+
+	return index < heap->nr_arenas &&
+	       vma->vm_start == heap->base[kind] + index * size &&
+	       vma->vm_end - vma->vm_start == size;
+}
+
+int bw_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	const unsigned int kind_shift = BURROW_MMAP_KIND_SHIFT - PAGE_SHIFT;
+	u64 kind = vma->vm_pgoff >> kind_shift;
+	u64 off = vma->vm_pgoff & ((1ULL << kind_shift) - 1);
+	struct bw_heap *heap = file->private_data;
+	struct bw_view *view;
+	u64 size, index;
+	int err;
+
+	err = bw_heap_check_caller(heap);
+	if (err)
+		return err;
+	if (kind >= BURROW_NR_MMAP_KINDS || !(vma->vm_flags & VM_SHARED) ||
+	    vma->vm_flags & VM_EXEC)
+		return -EINVAL;
+	if (kind == BURROW_MMAP_KMETA && vma->vm_flags & VM_WRITE)
+		return -EINVAL;
+	size = bw_view_size(kind) >> PAGE_SHIFT;
+	index = off / size;
+	if (off % size || index >= heap->nr_arenas ||
+	    !vma_fits(vma, heap, kind, index))
+		return -EINVAL;
+	err = bw_view_map(heap, index, kind, &view);
+	if (err)
+		return err;
+
+	vm_flags_clear(vma, VM_MAYEXEC);
+	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTCOPY);
+	if (kind == BURROW_MMAP_KMETA)
+		vm_flags_clear(vma, VM_MAYWRITE);
+	else
+		vm_flags_set(vma, VM_MIXEDMAP);
+	vma->vm_private_data = view;
+	vma->vm_ops = kind == BURROW_MMAP_KMETA ? &kmeta_vm_ops :
+						  &frame_vm_ops;
+	return 0;
+}
+
+/* The VMA of a view in the caller's mm, if it is the one made above. */
+struct vm_area_struct *bw_vma_find(struct bw_view *view)
+{
+	struct bw_heap *heap = view->arena->heap;
+	struct vm_area_struct *vma;
+	unsigned long start;
+
+	mmap_assert_locked(current->mm);
+	start = heap->base[view->kind] +
+		view->arena->index * bw_view_size(view->kind);
+	vma = vma_lookup(current->mm, start);
+	if (!vma || vma->vm_ops != &frame_vm_ops ||
+	    vma->vm_private_data != view || !vma->vm_file ||
+	    vma->vm_file->private_data != heap ||
+	    vma->vm_pgoff != bw_view_pgoff(view) ||
+	    !vma_fits(vma, heap, view->kind, view->arena->index))
+		return NULL;
+	return vma;
+}

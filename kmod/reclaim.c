@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * reclaim: how memory leaves a heap.
+ *
+ *	claim (lock) -> unmap (no lock) -> empty the slots (lock, a few at a
+ *	time) -> put the frames (no lock) -> end the claim (lock)
+ *
+ * A claimed page is not free, in no span, and refused by fault(), so nothing
+ * can map it again before its frames are gone (H3). Free pages are claimed as
+ * RECLAIMING without heap->insert; a page that an inserter has in hand is
+ * passed over (H2). Part of a live span is DISCARDING and its faults wait for
+ * heap->insert, which is held from claim to end.
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/sched.h>
+
+#include "heap.h"
+
+#define DROP_BATCH	32U
+#define CLAIM_PAGES	512U
+
+static unsigned int reclaim_delay_us;
+module_param(reclaim_delay_us, uint, 0600);
+MODULE_PARM_DESC(reclaim_delay_us,
+		 "for tests: wait between claiming pages and unmapping them");
+
+static void delay_for_tests(void)
+{
+	unsigned int us = READ_ONCE(reclaim_delay_us);
+
+	if (us)
+		usleep_range(us, us + us / 4 + 1);
+}
+
+/* Empties the slots of pages nobody can map. Returns frames put. */
+static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages)
+{
+	u32 frame = page * BW_FRAMES_PER_PAGE;
+	u32 end = (page + npages) * BW_FRAMES_PER_PAGE;
+	const u32 per_arena = BURROW_ARENA_PAGES * BW_FRAMES_PER_PAGE;
+	u64 dropped = 0;
+
+	while (frame < end) {
+		struct page *batch[DROP_BATCH];
+		u32 nr = 0, i;
+
+		spin_lock(&heap->lock);
+		for (; frame < end && nr < DROP_BATCH; frame++) {
+			struct bw_arena *arena;
+			struct page **slot;
+
+			arena = bw_arena_find_locked(heap, frame / per_arena);
+			slot = bw_slot_locked(&arena->view[BURROW_MMAP_DATA],
+					      frame % per_arena);
+			if (!slot || !*slot)
+				continue;
+			batch[nr++] = *slot;
+			*slot = NULL;
+		}
+		heap->nr_frames[BURROW_MMAP_DATA] -= nr;
+		heap->nr_reclaimed += nr;
+		spin_unlock(&heap->lock);
+		for (i = 0; i < nr; i++)
+			put_page(batch[i]);
+		bw_heap_uncharge(heap, nr);
+		dropped += nr;
+	}
+	return dropped;
+}
+
+static void unmap_pages(struct bw_heap *heap, u32 page, u32 npages)
+{
+	delay_for_tests();
+	unmap_mapping_pages(&heap->mapping,
+			    (pgoff_t)page * BW_FRAMES_PER_PAGE,
+			    (pgoff_t)npages * BW_FRAMES_PER_PAGE, false);
+}
+
+/* Claims the next lazy run of [page, end) that no inserter has in hand. */
+static bool claim_locked(struct bw_heap *heap, u32 page, u32 end,
+			 struct bw_run *run)
+{
+	u32 busy = heap->busy, busy_end = busy + heap->nr_busy;
+
+	if (!heap->nr_busy || busy_end <= page || busy >= end)
+		return bw_core_reclaim_begin(&heap->core, page, end,
+					     CLAIM_PAGES, run);
+	return bw_core_reclaim_begin(&heap->core, page, busy, CLAIM_PAGES,
+				     run) ||
+	       bw_core_reclaim_begin(&heap->core, busy_end, end, CLAIM_PAGES,
+				     run);
+}
+
+/*
+ * Gives back what is lazy in [page, page + npages). The mmap lock is held for
+ * reading: arenas stay.
+ */
+u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages)
+{
+	u32 end = page + npages;
+	u64 frames = 0;
+
+	for (;;) {
+		struct bw_run run;
+		bool found;
+
+		spin_lock(&heap->lock);
+		found = claim_locked(heap, page, end, &run);
+		spin_unlock(&heap->lock);
+		if (!found)
+			return frames;
+		unmap_pages(heap, run.page, run.npages);
+		frames += drop_pages(heap, run.page, run.npages);
+		spin_lock(&heap->lock);
+		bw_core_reclaim_end(&heap->core, &run);
+		spin_unlock(&heap->lock);
+		page = run.page + run.npages;
+		cond_resched();
+	}
+}
+
+static int discard(struct bw_heap *heap, u32 page, u32 npages, u64 *frames)
+{
+	struct bw_run span;
+	int err;
+
+	mutex_lock(&heap->insert);
+	spin_lock(&heap->lock);
+	err = bw_core_discard_begin(&heap->core, page, npages, &span);
+	spin_unlock(&heap->lock);
+	if (err)
+		goto out_unlock;
+	unmap_pages(heap, page, npages);
+	*frames += drop_pages(heap, page, npages);
+	spin_lock(&heap->lock);
+	bw_core_clear_resident(&heap->core, page, npages);
+	bw_core_discard_end(&heap->core, &span);
+	spin_unlock(&heap->lock);
+out_unlock:
+	mutex_unlock(&heap->insert);
+	return err;
+}
+
+/* One range of SPAN_RECLAIM: inside one live span, or wholly free. */
+int bw_reclaim_range(struct bw_heap *heap, u32 page, u32 npages, u64 *frames)
+{
+	u32 limit = heap->nr_arenas << BURROW_ARENA_PAGE_SHIFT;
+	bool unused;
+
+	if (!npages || page >= limit || npages > limit - page)
+		return -EINVAL;
+	spin_lock(&heap->lock);
+	unused = bw_core_range_is_unused(&heap->core, page, npages);
+	spin_unlock(&heap->lock);
+	if (!unused)
+		return discard(heap, page, npages, frames);
+	*frames += bw_reclaim_free(heap, page, npages);
+	return 0;
+}
+
+/* The view was unmapped for good: all its frames and slots go. */
+void bw_frames_drop(struct bw_view *view)
+{
+	struct bw_heap *heap = view->arena->heap;
+	u32 c;
+
+	for (c = 0; c < BW_DATA_CHUNKS; c++) {
+		struct page **chunk;
+		u32 i, nr = 0;
+
+		spin_lock(&heap->lock);
+		chunk = view->chunk[c];
+		view->chunk[c] = NULL;
+		spin_unlock(&heap->lock);
+		if (!chunk)
+			continue;
+		for (i = 0; i < BW_SLOT_CHUNK; i++) {
+			if (!chunk[i])
+				continue;
+			put_page(chunk[i]);
+			nr++;
+		}
+		free_page((unsigned long)chunk);
+		spin_lock(&heap->lock);
+		heap->nr_frames[view->kind] -= nr;
+		heap->meta_frames--;
+		spin_unlock(&heap->lock);
+		bw_heap_uncharge(heap, nr + 1);
+		cond_resched();
+	}
+}

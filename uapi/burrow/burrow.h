@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: (GPL-2.0-only WITH Linux-syscall-note) OR MIT */
+/*
+ * burrow: the ioctls of /dev/burrow.
+ *
+ * Life of a file descriptor:
+ *
+ *	open()		an empty file; only QUERY and HEAP_SETUP answer
+ *	HEAP_SETUP	binds the heap to the caller's address space
+ *	ARENA_ADD	reserves an arena and its metadata
+ *	mmap() x3	data, K-words and U-words of that arena, each once, each at
+ *			its fixed place; the data mapping makes its pages usable
+ *	SPAN_* THREAD_*	the work
+ *	munmap()	of the data frees every span that touches the arena; when
+ *			the last of the three is gone the arena is gone
+ *	close()		takes nothing away that is still mapped
+ *
+ * The heap belongs to the address space that set it up. In any other (a child
+ * after fork, the program after exec, whoever was passed the descriptor) all
+ * but QUERY is EXDEV; the mappings are not inherited by fork. Memory goes back
+ * when it is unmapped or the address space ends, whoever else holds the file.
+ *
+ * Extension rule: a struct starts with its size. A larger struct than the
+ * kernel knows is fine while the unknown tail is zero (else E2BIG); a smaller
+ * one than the first version of the call is EINVAL. Unknown flags are
+ * EOPNOTSUPP. There is no version number: QUERY tells feature bits.
+ *
+ * Vector calls do the elements in order and stop at the first that fails. If
+ * it is the first, the call fails with its errno. Otherwise the call succeeds,
+ * out_nr says how many were done and out_errno why the next was not.
+ *
+ * What each errno means, everywhere:
+ *
+ *	EFAULT		an argument's memory cannot be read or written, or the
+ *			arena's mapping is not the one the kernel made
+ *	E2BIG		the struct has a non-zero tail this kernel does not know
+ *	EINVAL		a field is out of its range
+ *	EOPNOTSUPP	a flag, kind or mode this kernel does not know
+ *	ENOTTY		an ioctl this kernel does not know
+ *	EXDEV		the caller's address space is not the heap's
+ *	ENXIO		no heap, no such arena or no such thread slot
+ *	EEXIST		the heap or the arena is there already
+ *	EBUSY		another call is at work on this span or slot
+ *	ENOSPC		no mapped arena has such a run of free pages, or the
+ *			window has no place for another arena
+ *	ENOMEM		memory, memory cgroup or the user's total is exhausted
+ *	EMFILE		(open, THREAD_ADD) too many of them
+ *	ESTALE		no live span with that page and generation
+ *	ETIMEDOUT	the deadline passed
+ *	EINTR		a signal came first
+ */
+#ifndef _UAPI_BURROW_BURROW_H
+#define _UAPI_BURROW_BURROW_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#include "layout.h"
+
+#define BURROW_DEVICE		"/dev/burrow"
+#define BURROW_IOC_MAGIC	0xb7
+
+/* mmap offset: kind in the high bits, the arena's byte offset below. */
+#define BURROW_MMAP_KIND_SHIFT	44
+enum burrow_mmap_kind {
+	BURROW_MMAP_DATA,
+	BURROW_MMAP_KMETA,
+	BURROW_MMAP_UMETA,
+	BURROW_NR_MMAP_KINDS,
+};
+#define BURROW_MMAP_OFFSET(kind, off) \
+	(((__u64)(kind) << BURROW_MMAP_KIND_SHIFT) | (__u64)(off))
+
+/* QUERY: answers from any address space, with or without a heap. */
+#define BURROW_FEAT_POPULATE	(1ULL << 0)	/* pages come with the span */
+#define BURROW_FEAT_RECLAIM	(1ULL << 1)
+#define BURROW_FEAT_PARK	(1ULL << 2)
+
+struct burrow_query {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 out_features;		/* BURROW_FEAT_* */
+	__u32 out_page_shift;
+	__u32 out_arena_shift;
+	__u32 out_max_arenas;
+	__u32 out_max_batch;		/* elements of one vector call */
+	__u32 out_max_threads;		/* thread slots of one heap */
+	__u32 out_pad;
+};
+
+/*
+ * HEAP_SETUP: where the process has reserved address space. All three places
+ * are multiples of what one arena takes there (window: 64 MiB), do not overlap
+ * and lie in user space; window_size is a multiple of 64 MiB, 1 TiB at most.
+ */
+struct burrow_heap_setup {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 window;
+	__u64 window_size;
+	__u64 kmeta;
+	__u64 umeta;
+};
+
+enum burrow_arena_kind {
+	BURROW_ARENA_HEAP,
+	BURROW_NR_ARENA_KINDS,
+};
+
+#define BURROW_ARENA_ANY	(~0U)
+
+/* ARENA_ADD: the arena at this index, or the lowest index that is free. */
+struct burrow_arena_add {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 kind;			/* enum burrow_arena_kind */
+	__u32 index;			/* or BURROW_ARENA_ANY */
+	__u32 out_index;
+	__u32 out_pad;
+};
+
+/* A span by name: the page index of its head and its generation. */
+struct burrow_span_ref {
+	__u32 page;
+	__u32 gen;
+};
+
+struct burrow_range {
+	__u32 page;
+	__u32 npages;
+};
+
+/*
+ * SPAN_ALLOC: nr spans of npages each, class and kind for the span table. The
+ * pages are mapped when the call returns, unless BURROW_ALLOC_LAZY asks for
+ * them to come with the first touch. Whether the memory is zero is in the head
+ * word (BURROW_W_NEEDZERO: it may hold what an earlier span left).
+ */
+#define BURROW_ALLOC_LAZY	(1U << 0)
+
+struct burrow_span_alloc {
+	__u32 size;
+	__u32 flags;
+	__u64 spans;			/* struct burrow_span_ref[nr], written */
+	__u32 nr;
+	__u32 npages;
+	__u32 align;			/* in pages: 0 or a power of two */
+	__u16 kind;
+	__u16 cls;
+	__u32 out_nr;
+	__u32 out_errno;
+};
+
+/*
+ * SPAN_FREE: the spans are gone; their frames stay (they are *lazy*) until a
+ * new span takes them over or they are reclaimed, with BURROW_FREE_RECLAIM at
+ * once.
+ */
+#define BURROW_FREE_RECLAIM	(1U << 0)
+
+struct burrow_span_free {
+	__u32 size;
+	__u32 flags;
+	__u64 spans;			/* const struct burrow_span_ref[nr] */
+	__u32 nr;
+	__u32 out_nr;
+	__u32 out_errno;
+	__u32 out_pad;
+};
+
+/*
+ * SPAN_RECLAIM: gives the frames of each range back to the kernel. A range is
+ * either inside one live span, which then reads as zero, or wholly free.
+ */
+struct burrow_span_reclaim {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 ranges;			/* const struct burrow_range[nr] */
+	__u32 nr;
+	__u32 out_nr;
+	__u32 out_errno;
+	__u32 out_pad;
+	__u64 out_frames;		/* 4 KiB frames given back */
+};
+
+/*
+ * Thread slots: places to park in. A slot holds at most one token and at most
+ * one sleeper. UNPARK leaves a token or wakes the sleeper with it; PARK takes
+ * the token or sleeps until there is one.
+ */
+struct burrow_thread_add {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 out_slot;
+	__u32 out_pad;
+};
+
+struct burrow_thread_del {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 slot;			/* EBUSY while somebody sleeps in it */
+	__u32 pad;			/* 0 */
+};
+
+/*
+ * PARK with BURROW_PARK_SWAP unparks wake_slot first: a hand-over in one call.
+ * deadline is absolute CLOCK_MONOTONIC, in ns, 0 for none. A signal ends the
+ * call with EINTR, or restarts it where SA_RESTART says so and no swap was
+ * asked for.
+ */
+#define BURROW_PARK_SWAP	(1U << 0)
+
+struct burrow_thread_park {
+	__u32 size;
+	__u32 flags;
+	__u32 slot;
+	__u32 wake_slot;		/* 0 without BURROW_PARK_SWAP */
+	__u64 deadline;
+};
+
+struct burrow_thread_unpark {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 slot;
+	__u32 pad;			/* 0 */
+};
+
+/* STATS: counts of this heap, taken under its lock, consistent in themselves. */
+struct burrow_heap_stats {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 out_arenas;		/* added */
+	__u32 out_arenas_mapped;
+	__u64 out_spans;		/* live */
+	__u64 out_pages_live;		/* 8 KiB, in live spans */
+	__u64 out_pages_free;
+	__u64 out_pages_lazy;		/* of the free ones: with frames */
+	__u64 out_frames;		/* 4 KiB frames of the data */
+	__u64 out_umeta_frames;		/* 4 KiB frames of U-words */
+	__u64 out_kmeta_bytes;		/* K-words and the kernel's own tables */
+	__u64 out_nr_alloc;		/* since the set-up: spans */
+	__u64 out_nr_free;
+	__u64 out_nr_reclaimed;		/* frames */
+	__u64 out_nr_faults;
+	__u64 out_user_frames;		/* all heaps of this uid, metadata too */
+	__u64 out_user_limit;		/* ~0 where there is none */
+	__u32 out_threads;		/* slots */
+	__u32 out_pad;
+};
+
+/* No size in the number: it stays the same when the struct grows. */
+#define BURROW_IOC_QUERY		_IO(BURROW_IOC_MAGIC, 0x00)
+#define BURROW_IOC_HEAP_SETUP		_IO(BURROW_IOC_MAGIC, 0x01)
+#define BURROW_IOC_HEAP_STATS		_IO(BURROW_IOC_MAGIC, 0x02)
+#define BURROW_IOC_ARENA_ADD		_IO(BURROW_IOC_MAGIC, 0x08)
+#define BURROW_IOC_SPAN_ALLOC		_IO(BURROW_IOC_MAGIC, 0x10)
+#define BURROW_IOC_SPAN_FREE		_IO(BURROW_IOC_MAGIC, 0x11)
+#define BURROW_IOC_SPAN_RECLAIM		_IO(BURROW_IOC_MAGIC, 0x12)
+#define BURROW_IOC_THREAD_ADD		_IO(BURROW_IOC_MAGIC, 0x20)
+#define BURROW_IOC_THREAD_DEL		_IO(BURROW_IOC_MAGIC, 0x21)
+#define BURROW_IOC_THREAD_PARK		_IO(BURROW_IOC_MAGIC, 0x22)
+#define BURROW_IOC_THREAD_UNPARK	_IO(BURROW_IOC_MAGIC, 0x23)
+
+#endif /* _UAPI_BURROW_BURROW_H */
