@@ -32,7 +32,7 @@ unsigned long bw_view_size(enum burrow_mmap_kind kind)
 
 pgoff_t bw_view_pgoff(const struct bw_view *view)
 {
-	u64 off = (u64)view->arena->index * bw_view_size(view->kind);
+	u64 off = (u64)view->arena->index * BURROW_ARENA_SIZE;
 
 	return BURROW_MMAP_OFFSET(view->kind, off) >> PAGE_SHIFT;
 }

@@ -64,15 +64,17 @@ static int chunk_get(struct bw_view *view, u32 frame, gfp_t gfp)
 /**
  * struct batch - frames on their way into slots and page tables
  * @view:	where to
+ * @slot:	its slots from @frame on; they stay while the mmap lock is held
  * @frame:	the first one's index in the view
  * @nr:		how many, MAP_BATCH at most, all in one chunk of slots
- * @fresh:	allocated and charged, not yet in a slot
- * @nr_fresh:	how many of those
+ * @nr_fresh:	how many are in @fresh
  * @new:	bit i: page[i] was fresh until it filled the slot
+ * @fresh:	frames allocated and charged, not yet in a slot
  * @page:	what the slots hold, with a reference of our own
  */
 struct batch {
 	struct bw_view *view;
+	struct page **slot;
 	u32 frame;
 	u32 nr;
 	u32 nr_fresh;
@@ -88,31 +90,39 @@ static u32 batch_page(const struct batch *b, u32 i)
 	       (b->frame + i) / BW_FRAMES_PER_PAGE;
 }
 
-static u32 batch_count_missing(struct batch *b)
+/* A guess without the lock: batch_fill_locked() looks again. */
+static u32 batch_count_missing(const struct batch *b)
 {
-	struct bw_heap *heap = b->view->arena->heap;
 	u32 i, missing = 0;
 
-	spin_lock(&heap->lock);
 	for (i = 0; i < b->nr; i++)
-		missing += !*bw_slot_locked(b->view, b->frame + i);
-	spin_unlock(&heap->lock);
+		missing += !READ_ONCE(b->slot[i]);
 	return missing;
+}
+
+static void batch_free_fresh(struct batch *b)
+{
+	bw_heap_uncharge(b->view->arena->heap, b->nr_fresh);
+	while (b->nr_fresh)
+		__free_page(b->fresh[--b->nr_fresh]);
 }
 
 static int batch_alloc(struct batch *b, u32 missing, gfp_t gfp)
 {
 	struct bw_heap *heap = b->view->arena->heap;
+	u32 had = b->nr_fresh;
+	int err;
 
+	if (missing <= had)
+		return 0;
+	err = bw_heap_charge(heap, missing - had);
+	if (err)
+		return err;
 	while (b->nr_fresh < missing) {
-		struct page *page;
-		int err = bw_heap_charge(heap, 1);
+		struct page *page = alloc_page(gfp | __GFP_ZERO);
 
-		if (err)
-			return err;
-		page = alloc_page(gfp | __GFP_ZERO);
 		if (!page) {
-			bw_heap_uncharge(heap, 1);
+			bw_heap_uncharge(heap, missing - b->nr_fresh);
 			return -ENOMEM;
 		}
 		b->fresh[b->nr_fresh++] = page;
@@ -120,27 +130,29 @@ static int batch_alloc(struct batch *b, u32 missing, gfp_t gfp)
 	return 0;
 }
 
-static void batch_free_fresh(struct batch *b)
-{
-	while (b->nr_fresh) {
-		__free_page(b->fresh[--b->nr_fresh]);
-		bw_heap_uncharge(b->view->arena->heap, 1);
-	}
-}
-
 /*
- * May frame @i be mapped, and if its slot is empty, filled? Pages of live
- * spans may; of free pages only what is still there (they are lazy).
+ * May these frames be mapped, and where a slot is empty, may it be filled?
+ * Pages of live spans may; of free pages only what is still there (lazy).
  */
-static bool batch_may_map_locked(struct batch *b, u32 i, bool filled)
+static bool batch_may_map_locked(const struct batch *b)
 {
-	struct bw_core *core = &b->view->arena->heap->core;
-	u32 page = batch_page(b, i);
+	const struct bw_core *core = &b->view->arena->heap->core;
+	u32 i;
 
 	if (b->view->kind != BURROW_MMAP_DATA)
 		return true;
-	return bw_core_page_is_usable(core, page) &&
-	       (filled || bw_span_head_of(core, page) != BW_NO_PAGE);
+	for (i = 0; i < b->nr; i++) {
+		u32 page = batch_page(b, i);
+
+		if (bw_core_page_in_span(core, page)) {
+			/* on to the next page's first frame */
+			i |= BW_FRAMES_PER_PAGE - 1;
+			continue;
+		}
+		if (!b->slot[i] || !bw_core_page_is_usable(core, page))
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -150,29 +162,22 @@ static bool batch_may_map_locked(struct batch *b, u32 i, bool filled)
 static int batch_fill_locked(struct batch *b)
 {
 	struct bw_heap *heap = b->view->arena->heap;
-	u32 i, missing = 0;
+	u32 i;
 
-	for (i = 0; i < b->nr; i++) {
-		bool filled = *bw_slot_locked(b->view, b->frame + i);
-
-		if (!batch_may_map_locked(b, i, filled))
-			return -ESTALE;
-		missing += !filled;
-	}
-	if (missing > b->nr_fresh)
+	if (!batch_may_map_locked(b))
+		return -ESTALE;
+	if (batch_count_missing(b) > b->nr_fresh)
 		return -EAGAIN;
 	b->new = 0;
 	for (i = 0; i < b->nr; i++) {
-		struct page **slot = bw_slot_locked(b->view, b->frame + i);
-
-		if (!*slot) {
-			*slot = b->fresh[--b->nr_fresh];
+		if (!b->slot[i]) {
+			WRITE_ONCE(b->slot[i], b->fresh[--b->nr_fresh]);
 			b->new |= 1U << i;
-			heap->nr_frames[b->view->kind]++;
 		}
-		b->page[i] = *slot;
-		get_page(*slot);
+		b->page[i] = b->slot[i];
+		get_page(b->page[i]);
 	}
+	heap->nr_frames[b->view->kind] += hweight32(b->new);
 	if (b->view->kind == BURROW_MMAP_DATA) {
 		heap->busy = batch_page(b, 0);
 		heap->nr_busy = batch_page(b, b->nr - 1) - heap->busy + 1;
@@ -238,21 +243,38 @@ static int batch_insert(struct batch *b, struct vm_area_struct *vma)
 
 /*
  * Frames [frame, frame + nr) of the view, all in one chunk of slots, are there
- * and mapped when this returns 0. The mmap lock is held; @vma is the view's.
- * -ESTALE: a page is in no span; -ENOMEM.
+ * and mapped when this returns 0. The mmap lock is held. A fault brings its
+ * @vma; without one it is looked up, and only if a frame is missing: frames
+ * that are there were mapped when they came. -ESTALE: a page is in no span;
+ * -EFAULT: the view is not mapped as it was; -ENOMEM.
  */
 int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 		  u32 nr, gfp_t gfp)
 {
 	struct bw_heap *heap = view->arena->heap;
-	struct batch b = { .view = view, .frame = frame, .nr = nr };
+	struct batch b;
+	u32 missing;
 	int err;
 
 	err = chunk_get(view, frame, gfp);
 	if (err)
 		return err;
+	b.view = view;
+	b.slot = &view->chunk[frame / BW_SLOT_CHUNK][frame % BW_SLOT_CHUNK];
+	b.frame = frame;
+	b.nr = nr;
+	b.nr_fresh = 0;
 	do {
-		err = batch_alloc(&b, batch_count_missing(&b), gfp);
+		missing = batch_count_missing(&b);
+		if (!vma) {
+			if (!missing)
+				break;
+			err = -EFAULT;
+			vma = bw_vma_find(view);
+			if (!vma)
+				break;
+		}
+		err = batch_alloc(&b, missing, gfp);
 		if (err)
 			break;
 		mutex_lock(&heap->insert);
@@ -265,25 +287,9 @@ int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 		}
 		mutex_unlock(&heap->insert);
 	} while (err == -EAGAIN);
-	batch_free_fresh(&b);
+	if (b.nr_fresh)
+		batch_free_fresh(&b);
 	return err;
-}
-
-/* Are the frames there already, so that their entries are too? */
-static bool frames_are_there(struct bw_view *view, u32 frame, u32 nr)
-{
-	struct bw_heap *heap = view->arena->heap;
-	bool there = true;
-	u32 i;
-
-	spin_lock(&heap->lock);
-	for (i = 0; there && i < nr; i++) {
-		struct page **slot = bw_slot_locked(view, frame + i);
-
-		there = slot && *slot;
-	}
-	spin_unlock(&heap->lock);
-	return there;
 }
 
 /*
@@ -292,34 +298,21 @@ static bool frames_are_there(struct bw_view *view, u32 frame, u32 nr)
  */
 int bw_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done)
 {
-	struct vm_area_struct *vma = NULL;
-	struct bw_view *view = NULL;
-
 	for (*done = 0; *done < npages;) {
 		u32 at = page + *done, frame, nr;
+		struct bw_arena *arena;
 		int err;
 
-		if (!vma || at % BURROW_ARENA_PAGES == 0) {
-			struct bw_arena *arena;
-
-			spin_lock(&heap->lock);
-			arena = bw_arena_find_locked(heap,
-						at >> BURROW_ARENA_PAGE_SHIFT);
-			spin_unlock(&heap->lock);
-			view = &arena->view[BURROW_MMAP_DATA];
-			vma = bw_vma_find(view);
-			if (!vma)
-				return -EFAULT;
-		}
+		/* the span was here under this mmap lock: its arenas stay */
+		arena = heap->arena[at >> BURROW_ARENA_PAGE_SHIFT];
 		frame = at % BURROW_ARENA_PAGES * BW_FRAMES_PER_PAGE;
 		nr = min_t(u32, (npages - *done) * BW_FRAMES_PER_PAGE,
 			   BW_SLOT_CHUNK - frame % BW_SLOT_CHUNK);
 		nr = min(nr, MAP_BATCH);
-		if (!frames_are_there(view, frame, nr)) {
-			err = bw_frames_map(view, vma, frame, nr, BW_GFP_CALL);
-			if (err)
-				return err;
-		}
+		err = bw_frames_map(&arena->view[BURROW_MMAP_DATA], NULL,
+				    frame, nr, BW_GFP_CALL);
+		if (err)
+			return err;
 		*done += nr / BW_FRAMES_PER_PAGE;
 		if (fatal_signal_pending(current))
 			return -EINTR;

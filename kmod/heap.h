@@ -165,7 +165,8 @@ int bw_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done);
 
 /* reclaim.c: frames out of page tables and slots */
 u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages);
-int bw_reclaim_range(struct bw_heap *heap, u32 page, u32 npages, u64 *frames);
+int bw_reclaim_ranges(struct bw_heap *heap, const struct burrow_range *range,
+		      u32 nr, u32 *done, u64 *frames);
 void bw_frames_drop(struct bw_view *view);
 
 /* mmap.c */

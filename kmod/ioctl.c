@@ -164,8 +164,10 @@ long bw_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 
 	if (get_user(call.usize, (u32 __user *)call.uarg))
 		return -EFAULT;
-	if (call.usize < type->min_size || call.usize > PAGE_SIZE)
+	if (call.usize < type->min_size)
 		return -EINVAL;
+	if (call.usize > PAGE_SIZE)
+		return -E2BIG;
 	call.ksize = type->ksize;
 	err = copy_struct_from_user(&call.arg, call.ksize, call.uarg,
 				    call.usize);

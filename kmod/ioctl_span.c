@@ -19,21 +19,26 @@
 #include "ioctl.h"
 
 /* Spans allocated under one hold of the heap lock, then populated together. */
-#define GROUP	64U
+#define GROUP	32U
+
+/* Vectors up to this length stay on the stack. */
+#define FEW	8U
 
 static int check_batch(u32 nr)
 {
 	return nr && nr <= BW_MAX_BATCH ? 0 : -EINVAL;
 }
 
-static void *vector_get(u64 uptr, u32 nr, size_t size)
+/* The caller's vector: in @few if it fits there, else allocated. */
+static void *vector_get(u64 uptr, u32 nr, size_t size, void *few)
 {
-	void *v = kvmalloc_array(nr, size, BW_GFP_CALL);
+	void *v = nr <= FEW ? few : kvmalloc_array(nr, size, BW_GFP_CALL);
 
 	if (!v)
 		return ERR_PTR(-ENOMEM);
 	if (copy_from_user(v, u64_to_user_ptr(uptr), nr * size)) {
-		kvfree(v);
+		if (v != few)
+			kvfree(v);
 		return ERR_PTR(-EFAULT);
 	}
 	return v;
@@ -79,25 +84,24 @@ static void spans_free(struct bw_heap *heap, const struct burrow_span_ref *ref,
 	spin_unlock(&heap->lock);
 }
 
-/* Takes up to @nr spans off the core. @got says how many; an errno, why not all. */
-static int group_take(struct bw_heap *heap, const struct bw_span_req *req,
-		      struct burrow_span_ref *ref, u32 nr, u32 *got)
+/* Takes up to @nr spans, GROUP at most. Fewer: there is no room for more. */
+static u32 group_take(struct bw_heap *heap, const struct bw_span_req *req,
+		      struct burrow_span_ref *ref, u32 nr)
 {
-	struct bw_run run;
-	int err = 0;
-	u32 i;
+	struct bw_run run[GROUP];
+	u32 got = 0, more, i;
 
 	spin_lock(&heap->lock);
-	for (i = 0; i < nr; i++) {
-		err = bw_core_span_alloc(&heap->core, req, &run);
-		if (err)
-			break;
-		ref[i] = (struct burrow_span_ref){ run.page, run.gen };
-	}
-	heap->nr_alloc += i;
+	do {
+		more = bw_core_spans_alloc(&heap->core, req, run + got,
+					   nr - got);
+		got += more;
+	} while (more && got < nr);
+	heap->nr_alloc += got;
 	spin_unlock(&heap->lock);
-	*got = i;
-	return err;
+	for (i = 0; i < got; i++)
+		ref[i] = (struct burrow_span_ref){ run[i].page, run[i].gen };
+	return got;
 }
 
 /* Populates a group, neighbours together. @done: how many spans are complete. */
@@ -131,11 +135,11 @@ static int spans_alloc(struct bw_heap *heap,
 	int err = 0;
 
 	for (*done = 0; *done < a->nr && !err;) {
-		u32 got, full;
+		u32 want = min(a->nr - *done, GROUP);
+		u32 got = group_take(heap, &req, ref + *done, want);
+		u32 full = got;
 
-		err = group_take(heap, &req, ref + *done,
-				 min(a->nr - *done, GROUP), &got);
-		full = got;
+		err = got < want ? -ENOSPC : 0;
 		if (!(a->flags & BURROW_ALLOC_LAZY)) {
 			int nomem = group_populate(heap, a->npages,
 						   ref + *done, got, &full);
@@ -155,14 +159,15 @@ int bw_call_span_alloc(struct bw_call *call)
 {
 	struct burrow_span_alloc *a = &call->arg.span_alloc;
 	struct bw_heap *heap = call->heap;
-	struct burrow_span_ref *ref;
+	struct burrow_span_ref few[FEW], *ref = few;
 	u32 done;
 	int err;
 
 	err = check_alloc(a);
 	if (err)
 		return err;
-	ref = kvmalloc_array(a->nr, sizeof(*ref), BW_GFP_CALL);
+	if (a->nr > FEW)
+		ref = kvmalloc_array(a->nr, sizeof(*ref), BW_GFP_CALL);
 	if (!ref)
 		return -ENOMEM;
 	err = -EINTR;
@@ -182,53 +187,69 @@ int bw_call_span_alloc(struct bw_call *call)
 		err = -EFAULT;
 	}
 out_free:
-	kvfree(ref);
+	if (ref != few)
+		kvfree(ref);
 	return err;
 }
 
-/* Frees in order until one fails; neighbours are reclaimed together. */
-static int spans_release(struct bw_heap *heap, bool reclaim,
-			 const struct burrow_span_ref *ref, u32 nr, u32 *done)
+/*
+ * Frees in order until one fails, at most GROUP under one hold of the lock. To
+ * be reclaimed they must be neighbours: then [lo, hi) are their pages.
+ */
+static int group_release(struct bw_heap *heap, bool reclaim,
+			 const struct burrow_span_ref *ref, u32 nr, u32 *done,
+			 u32 *lo, u32 *hi)
 {
-	u32 lo = 0, hi = 0;
+	u32 end = min(nr, *done + GROUP);
 	int err = 0;
 
-	for (*done = 0; *done < nr; (*done)++) {
+	spin_lock(&heap->lock);
+	for (; *done < end; (*done)++) {
 		const struct burrow_span_ref *r = &ref[*done];
 		struct bw_run run;
 
-		spin_lock(&heap->lock);
+		if (reclaim && *hi > *lo && r->page != *hi)
+			break;
 		err = bw_core_span_free(&heap->core, r->page, r->gen, &run);
-		if (!err)
-			heap->nr_free++;
-		spin_unlock(&heap->lock);
 		if (err)
 			break;
-		if (!reclaim)
-			continue;
-		if (run.page == hi) {
-			hi += run.npages;
-			continue;
-		}
-		bw_reclaim_free(heap, lo, hi - lo);
-		lo = run.page;
-		hi = run.page + run.npages;
+		heap->nr_free++;
+		if (*hi == *lo)
+			*lo = run.page;
+		*hi = run.page + run.npages;
 	}
-	bw_reclaim_free(heap, lo, hi - lo);
+	spin_unlock(&heap->lock);
+	return err;
+}
+
+static int spans_release(struct bw_heap *heap, bool reclaim,
+			 const struct burrow_span_ref *ref, u32 nr, u32 *done)
+{
+	int err = 0;
+
+	*done = 0;
+	while (*done < nr && !err) {
+		u32 lo = 0, hi = 0;
+
+		err = group_release(heap, reclaim, ref, nr, done, &lo, &hi);
+		if (reclaim)
+			bw_reclaim_free(heap, lo, hi - lo);
+		cond_resched();
+	}
 	return err;
 }
 
 int bw_call_span_free(struct bw_call *call)
 {
 	struct burrow_span_free *f = &call->arg.span_free;
-	struct burrow_span_ref *ref;
+	struct burrow_span_ref few[FEW], *ref;
 	u32 done;
 	int err;
 
 	err = check_batch(f->nr);
 	if (err)
 		return err;
-	ref = vector_get(f->spans, f->nr, sizeof(*ref));
+	ref = vector_get(f->spans, f->nr, sizeof(*ref), few);
 	if (IS_ERR(ref))
 		return PTR_ERR(ref);
 	err = -EINTR;
@@ -242,37 +263,36 @@ int bw_call_span_free(struct bw_call *call)
 	if (!err)
 		err = bw_call_reply(call);
 out_free:
-	kvfree(ref);
+	if (ref != few)
+		kvfree(ref);
 	return err;
 }
 
 int bw_call_span_reclaim(struct bw_call *call)
 {
 	struct burrow_span_reclaim *r = &call->arg.span_reclaim;
-	struct burrow_range *range;
+	struct burrow_range few[FEW], *range;
 	u32 done;
 	int err;
 
 	err = check_batch(r->nr);
 	if (err)
 		return err;
-	range = vector_get(r->ranges, r->nr, sizeof(*range));
+	range = vector_get(r->ranges, r->nr, sizeof(*range), few);
 	if (IS_ERR(range))
 		return PTR_ERR(range);
 	err = -EINTR;
 	if (mmap_read_lock_killable(current->mm))
 		goto out_free;
-	r->out_frames = 0;
-	err = 0;
-	for (done = 0; done < r->nr && !err; done += !err)
-		err = bw_reclaim_range(call->heap, range[done].page,
-				       range[done].npages, &r->out_frames);
+	err = bw_reclaim_ranges(call->heap, range, r->nr, &done,
+				&r->out_frames);
 	mmap_read_unlock(current->mm);
 	r->out_pad = 0;
 	err = vector_end(done, err, &r->out_nr, &r->out_errno);
 	if (!err)
 		err = bw_call_reply(call);
 out_free:
-	kvfree(range);
+	if (range != few)
+		kvfree(range);
 	return err;
 }

@@ -148,7 +148,7 @@ static const struct vm_operations_struct kmeta_vm_ops = {
 };
 
 static bool vma_fits(struct vm_area_struct *vma, struct bw_heap *heap,
-		     enum burrow_mmap_kind kind, u32 index)
+		     enum burrow_mmap_kind kind, u64 index)
 {
 	unsigned long size = bw_view_size(kind);
 
@@ -164,7 +164,7 @@ int bw_mmap(struct file *file, struct vm_area_struct *vma)
 	u64 off = vma->vm_pgoff & ((1ULL << kind_shift) - 1);
 	struct bw_heap *heap = file->private_data;
 	struct bw_view *view;
-	u64 size, index;
+	u64 index;
 	int err;
 
 	err = bw_heap_check_caller(heap);
@@ -175,9 +175,8 @@ int bw_mmap(struct file *file, struct vm_area_struct *vma)
 		return -EINVAL;
 	if (kind == BURROW_MMAP_KMETA && vma->vm_flags & VM_WRITE)
 		return -EINVAL;
-	size = bw_view_size(kind) >> PAGE_SHIFT;
-	index = off / size;
-	if (off % size || index >= heap->nr_arenas ||
+	index = off / (BURROW_ARENA_SIZE >> PAGE_SHIFT);
+	if (off % (BURROW_ARENA_SIZE >> PAGE_SHIFT) ||
 	    !vma_fits(vma, heap, kind, index))
 		return -EINVAL;
 	err = bw_view_map(heap, index, kind, &view);

@@ -19,6 +19,7 @@
 
 #define DROP_BATCH	32U
 #define CLAIM_PAGES	512U
+#define DISCARD_BATCH	16U
 
 static unsigned int reclaim_delay_us;
 module_param(reclaim_delay_us, uint, 0600);
@@ -120,43 +121,110 @@ u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages)
 	}
 }
 
-static int discard(struct bw_heap *heap, u32 page, u32 npages, u64 *frames)
+/* What a discard takes: neighbouring ranges, each inside one live span. */
+struct discard {
+	const struct burrow_range *range;
+	u32 nr;
+	struct bw_run span[DISCARD_BATCH];
+};
+
+/*
+ * Claims ranges from @d->range on while they are neighbours. An errno only if
+ * the first is refused: another's turn comes with the next call.
+ */
+static int discard_claim_locked(struct bw_heap *heap, struct discard *d, u32 nr)
 {
-	struct bw_run span;
+	for (d->nr = 0; d->nr < min(nr, DISCARD_BATCH); d->nr++) {
+		const struct burrow_range *r = &d->range[d->nr];
+		int err;
+
+		if (d->nr && r->page != r[-1].page + r[-1].npages)
+			break;
+		err = bw_core_discard_begin(&heap->core, r->page, r->npages,
+					    &d->span[d->nr]);
+		if (err)
+			return d->nr ? 0 : err;
+	}
+	return 0;
+}
+
+static void discard_end_locked(struct bw_heap *heap, const struct discard *d)
+{
+	u32 i;
+
+	for (i = 0; i < d->nr; i++) {
+		bw_core_clear_resident(&heap->core, d->range[i].page,
+				       d->range[i].npages);
+		bw_core_discard_end(&heap->core, &d->span[i]);
+	}
+}
+
+static int discard(struct bw_heap *heap, const struct burrow_range *range,
+		   u32 nr, u32 *done, u64 *frames)
+{
+	struct discard d = { .range = range };
+	const struct burrow_range *last;
+	u32 npages;
 	int err;
 
 	mutex_lock(&heap->insert);
 	spin_lock(&heap->lock);
-	err = bw_core_discard_begin(&heap->core, page, npages, &span);
+	err = discard_claim_locked(heap, &d, nr);
 	spin_unlock(&heap->lock);
 	if (err)
 		goto out_unlock;
-	unmap_pages(heap, page, npages);
-	*frames += drop_pages(heap, page, npages);
+	last = &range[d.nr - 1];
+	npages = last->page + last->npages - range->page;
+	unmap_pages(heap, range->page, npages);
+	*frames += drop_pages(heap, range->page, npages);
+	*done += d.nr;
 	spin_lock(&heap->lock);
-	bw_core_clear_resident(&heap->core, page, npages);
-	bw_core_discard_end(&heap->core, &span);
+	discard_end_locked(heap, &d);
 	spin_unlock(&heap->lock);
 out_unlock:
 	mutex_unlock(&heap->insert);
 	return err;
 }
 
-/* One range of SPAN_RECLAIM: inside one live span, or wholly free. */
-int bw_reclaim_range(struct bw_heap *heap, u32 page, u32 npages, u64 *frames)
+static int check_range(const struct bw_heap *heap, const struct burrow_range *r)
 {
 	u32 limit = heap->nr_arenas << BURROW_ARENA_PAGE_SHIFT;
-	bool unused;
 
-	if (!npages || page >= limit || npages > limit - page)
-		return -EINVAL;
-	spin_lock(&heap->lock);
-	unused = bw_core_range_is_unused(&heap->core, page, npages);
-	spin_unlock(&heap->lock);
-	if (!unused)
-		return discard(heap, page, npages, frames);
-	*frames += bw_reclaim_free(heap, page, npages);
-	return 0;
+	return r->npages && r->page < limit && r->npages <= limit - r->page ?
+	       0 : -EINVAL;
+}
+
+/*
+ * Ranges in order until one fails; each lies inside one live span, or is
+ * wholly free. @done and @frames tell how far it came.
+ */
+int bw_reclaim_ranges(struct bw_heap *heap, const struct burrow_range *range,
+		      u32 nr, u32 *done, u64 *frames)
+{
+	u32 good = 0;
+	int err = 0;
+
+	*done = 0;
+	*frames = 0;
+	while (good < nr && !check_range(heap, &range[good]))
+		good++;
+	while (*done < good && !err) {
+		const struct burrow_range *r = &range[*done];
+		bool unused;
+
+		spin_lock(&heap->lock);
+		unused = bw_core_range_is_unused(&heap->core, r->page,
+						 r->npages);
+		spin_unlock(&heap->lock);
+		if (unused) {
+			*frames += bw_reclaim_free(heap, r->page, r->npages);
+			(*done)++;
+		} else {
+			err = discard(heap, r, good - *done, done, frames);
+		}
+		cond_resched();
+	}
+	return err || good == nr ? err : -EINVAL;
 }
 
 /* The view was unmapped for good: all its frames and slots go. */

@@ -81,24 +81,53 @@ static u32 next_gen(struct bw_core *core)
 	return core->gen;
 }
 
+static bool is_resident(const struct bw_core *core, u32 page, u32 npages)
+{
+	struct bw_core_arena *a;
+	u64 mask;
+	u32 w;
+
+	for_each_word(core, page, npages, a, w, mask)
+		if (a->resident[w] & mask)
+			return true;
+	return false;
+}
+
+u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
+			struct bw_run *out, u32 nr)
+{
+	u32 align = max(req->align, 1U), n = req->npages;
+	u32 got = 1, page, lazy, i;
+
+	/* The window may have more pages than a head word can say. */
+	if (n >> BURROW_W_NPAGES_BITS)
+		return 0;
+	page = bw_pagemap_find(&core->map, n, align);
+	if (page == BW_NO_PAGE)
+		return 0;
+	/* Neighbours that are free too cost no search and no mending. */
+	if (nr > 1 && n % align == 0 && nr <= BURROW_MAX_PAGES / n)
+		got = bw_pagemap_run(&core->map, page, nr * n) / n;
+	lazy = move_pages(core, page, got * n, false);
+	core->nr_live += got * n;
+	core->nr_spans += got;
+	for (i = 0; i < got; i++, page += n) {
+		u64 flags = lazy && is_resident(core, page, n) ?
+			    BURROW_W_NEEDZERO : 0;
+
+		out[i] = (struct bw_run){ page, n, next_gen(core) };
+		bw_span_write(core, page,
+			      burrow_word_head(n, req->cls, req->kind,
+					       BURROW_SPAN_LIVE, out[i].gen,
+					       flags));
+	}
+	return got;
+}
+
 int bw_core_span_alloc(struct bw_core *core, const struct bw_span_req *req,
 		       struct bw_run *out)
 {
-	u64 flags = 0;
-	u32 page;
-
-	page = bw_pagemap_find(&core->map, req->npages, max(req->align, 1U));
-	if (page == BW_NO_PAGE)
-		return -ENOSPC;
-	if (move_pages(core, page, req->npages, false))
-		flags |= BURROW_W_NEEDZERO;
-	core->nr_live += req->npages;
-	core->nr_spans++;
-	*out = (struct bw_run){ page, req->npages, next_gen(core) };
-	bw_span_write(core, page,
-		      burrow_word_head(req->npages, req->cls, req->kind,
-				       BURROW_SPAN_LIVE, out->gen, flags));
-	return 0;
+	return bw_core_spans_alloc(core, req, out, 1) ? 0 : -ENOSPC;
 }
 
 /* The run with this head page and gen, or false (C4). */
@@ -109,6 +138,20 @@ static bool find_run(const struct bw_core *core, u32 page, u32 gen, u64 *word)
 	*word = *bw_span_word(core, page);
 	return burrow_word_tag(*word) == BURROW_TAG_HEAD &&
 	       burrow_word_gen(*word) == gen;
+}
+
+/*
+ * The claimed run, still in the state its _begin left it in. Generations wrap,
+ * so after an arena went what bears the name may be something else.
+ */
+static bool run_is_in(const struct bw_core *core, const struct bw_run *run,
+		      u32 state)
+{
+	u64 word;
+
+	return find_run(core, run->page, run->gen, &word) &&
+	       burrow_word_state(word) == state &&
+	       burrow_word_low(word) == run->npages;
 }
 
 /* A live span ends: its pages are free, the resident ones lazy. */
@@ -165,9 +208,7 @@ int bw_core_discard_begin(struct bw_core *core, u32 page, u32 npages,
 
 void bw_core_discard_end(struct bw_core *core, const struct bw_run *run)
 {
-	u64 word;
-
-	if (find_run(core, run->page, run->gen, &word))
+	if (run_is_in(core, run, BURROW_SPAN_DISCARDING))
 		bw_span_set_state(core, run->page, BURROW_SPAN_LIVE);
 }
 
@@ -243,9 +284,7 @@ static void run_end(struct bw_core *core, u32 page, u32 npages)
 
 void bw_core_reclaim_end(struct bw_core *core, const struct bw_run *run)
 {
-	u64 word;
-
-	if (find_run(core, run->page, run->gen, &word))
+	if (run_is_in(core, run, BURROW_SPAN_RECLAIMING))
 		run_end(core, run->page, run->npages);
 }
 
@@ -309,19 +348,28 @@ bool bw_core_page_is_mapped(const struct bw_core *core, u32 page)
 	return index < core->nr_arenas && core->arena[index];
 }
 
+bool bw_core_page_in_span(const struct bw_core *core, u32 page)
+{
+	u64 word = *bw_span_word(core, page);
+
+	if (burrow_word_tag(word) == BURROW_TAG_BODY)
+		word = *bw_span_word(core, burrow_word_low(word));
+	return burrow_word_tag(word) == BURROW_TAG_HEAD &&
+	       burrow_word_state(word) != BURROW_SPAN_RECLAIMING;
+}
+
 bool bw_core_page_is_usable(const struct bw_core *core, u32 page)
 {
 	struct bw_core_arena *a;
-	u32 head, off = page % BURROW_ARENA_PAGES;
+	u32 off = page % BURROW_ARENA_PAGES;
 
 	if (!bw_core_page_is_mapped(core, page))
 		return false;
-	head = bw_span_head_of(core, page);
-	if (head != BW_NO_PAGE)
-		return burrow_word_state(*bw_span_word(core, head)) !=
-		       BURROW_SPAN_RECLAIMING;
+	if (bw_core_page_in_span(core, page))
+		return true;
 	a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
-	return a->resident[off / 64] >> (off % 64) & 1;
+	return burrow_word_tag(a->kwords[off]) == BURROW_TAG_NONE &&
+	       a->resident[off / 64] >> (off % 64) & 1;
 }
 
 bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages)
@@ -350,6 +398,8 @@ struct tally {
 	u64 live;
 	u64 free;
 	u64 lazy;
+	u64 covered;		/* pages with a word, and what the heads say */
+	u64 claimed;
 };
 
 /* One page whose word is @word: 0 or the invariant it breaks. */
@@ -381,6 +431,9 @@ static int check_page(const struct bw_core *core, u32 page, struct tally *t)
 	    burrow_word_gen(head) != burrow_word_gen(word) ||
 	    page - start >= burrow_word_low(head))
 		return 14;
+	t->covered++;
+	if (page == start)
+		t->claimed += burrow_word_low(head);
 	switch (burrow_word_state(head)) {
 	case BURROW_SPAN_LIVE:
 	case BURROW_SPAN_DISCARDING:
@@ -394,7 +447,7 @@ static int check_page(const struct bw_core *core, u32 page, struct tally *t)
 	}
 }
 
-int bw_core_check(const struct bw_core *core)
+int bw_core_check(struct bw_core *core)
 {
 	struct tally all = { 0 };
 	u32 index, i;
@@ -421,7 +474,11 @@ int bw_core_check(const struct bw_core *core)
 		all.live += one.live;
 		all.free += one.free;
 		all.lazy += one.lazy;
+		all.covered += one.covered;
+		all.claimed += one.claimed;
 	}
+	if (all.covered != all.claimed)
+		return 16;
 	if (all.spans != core->nr_spans || all.live != core->nr_live ||
 	    all.free != core->nr_free || all.lazy != core->nr_lazy)
 		return 22;

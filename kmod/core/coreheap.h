@@ -90,7 +90,13 @@ void bw_core_arena_add(struct bw_core *core, u32 index,
 /* Ends every span and run with a page in the arena, then forgets it. */
 void bw_core_arena_del(struct bw_core *core, u32 index);
 
-/* -ENOSPC: no such run. */
+/*
+ * Up to @nr spans that lie side by side, at least one unless it says 0: call
+ * again for the rest.
+ */
+u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
+			struct bw_run *out, u32 nr);
+/* One. -ENOSPC: no such run. */
 int bw_core_span_alloc(struct bw_core *core, const struct bw_span_req *req,
 		       struct bw_run *out);
 /* -ESTALE: no such span; -EBUSY: it is being discarded. */
@@ -117,6 +123,8 @@ void bw_core_reclaim_end(struct bw_core *core, const struct bw_run *run);
 void bw_core_set_resident(struct bw_core *core, u32 page, u32 npages);
 void bw_core_clear_resident(struct bw_core *core, u32 page, u32 npages);
 
+/* Is this page of a mapped arena in a span (not in a RECLAIMING run). */
+bool bw_core_page_in_span(const struct bw_core *core, u32 page);
 /* May the process touch this page: in a span, or lazy. */
 bool bw_core_page_is_usable(const struct bw_core *core, u32 page);
 /* Is no page of the range in a live span (and every arena of it mapped). */
@@ -124,6 +132,6 @@ bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages);
 bool bw_core_page_is_mapped(const struct bw_core *core, u32 page);
 
 /* 0, or a number that names the invariant which does not hold. */
-int bw_core_check(const struct bw_core *core);
+int bw_core_check(struct bw_core *core);
 
 #endif

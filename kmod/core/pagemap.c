@@ -17,12 +17,20 @@ static u32 level_pages(u32 level)
 	return BW_CHUNK_PAGES << (level * BW_RADIX_SHIFT);
 }
 
-/* Nodes of a level, levels 1 and up. */
+/* Nodes of a level that cover arenas, levels 1 and up. */
 static u32 level_nodes(u32 nr_arenas, u32 level)
 {
 	u32 shift = (level - 1) * BW_RADIX_SHIFT;
 
-	return (u32)(((u64)nr_arenas + (1U << shift) - 1) >> shift);
+	return (nr_arenas + (1U << shift) - 1) >> shift;
+}
+
+/* The same, filled up to whole groups of children. */
+static u32 level_room(u32 nr_arenas, u32 level)
+{
+	u32 nodes = level_nodes(nr_arenas, level);
+
+	return nodes > 1 ? (nodes + BW_RADIX - 1) & ~(BW_RADIX - 1) : nodes;
 }
 
 static u32 levels_for(u32 nr_arenas)
@@ -40,7 +48,7 @@ size_t bw_pagemap_bytes(u32 nr_arenas)
 	u32 level;
 
 	for (level = 1; level < levels_for(nr_arenas); level++)
-		bytes += level_nodes(nr_arenas, level) * sizeof(struct bw_sum);
+		bytes += level_room(nr_arenas, level) * sizeof(struct bw_sum);
 	return bytes;
 }
 
@@ -56,9 +64,10 @@ void bw_pagemap_init(struct bw_pagemap *pm, void *zeroed, u32 nr_arenas)
 	sum = (struct bw_sum *)(pm->leaf + nr_arenas);
 	for (level = 1; level < pm->nr_levels; level++) {
 		pm->sum[level] = sum;
-		sum += level_nodes(nr_arenas, level);
+		sum += level_room(nr_arenas, level);
 	}
 	pm->hint = nr_arenas << BURROW_ARENA_PAGE_SHIFT;
+	pm->stale_lo = 1;
 }
 
 /* Longest run of ones in @x. */
@@ -100,45 +109,37 @@ static struct bw_sum sum_of_bits(const u64 *word)
 	return s;
 }
 
-static const struct bw_sum nothing;
-
-static const struct bw_sum *node(const struct bw_pagemap *pm, u32 level,
-				 u32 i)
+/* The sixteen children of a node, or NULL where there is no arena. */
+static const struct bw_sum *children(const struct bw_pagemap *pm, u32 level,
+				     u32 i)
 {
-	const struct bw_pagemap_leaf *leaf;
-
-	if (level)
-		return i < level_nodes(pm->nr_arenas, level) ?
-		       &pm->sum[level][i] : &nothing;
-	leaf = pm->leaf[i / BW_ARENA_CHUNKS];
-	return leaf ? &leaf->chunk[i % BW_ARENA_CHUNKS] : &nothing;
+	if (level > 1)
+		return &pm->sum[level - 1][i << BW_RADIX_SHIFT];
+	return i < pm->nr_arenas && pm->leaf[i] ? pm->leaf[i]->chunk : NULL;
 }
 
 static struct bw_sum sum_of_children(const struct bw_pagemap *pm, u32 level,
 				     u32 i)
 {
+	const struct bw_sum *kid = children(pm, level, i);
 	u32 size = level_pages(level - 1);
 	struct bw_sum s = { 0, 0, 0 };
 	u32 run = 0, c;
-	bool at_start = true;
 
-	for (c = 0; c < BW_RADIX; c++) {
-		const struct bw_sum *k;
-
-		k = node(pm, level - 1, (i << BW_RADIX_SHIFT) + c);
-		if (k->start == size) {
+	if (!kid)
+		return s;
+	for (c = 0; c < BW_RADIX && kid[c].start == size; c++)
+		run += size;
+	s.start = run + (c < BW_RADIX ? kid[c].start : 0);
+	for (; c < BW_RADIX; c++) {
+		if (kid[c].start == size) {
 			run += size;
 			continue;
 		}
-		run += k->start;
-		if (at_start)
-			s.start = run;
-		at_start = false;
-		s.max = max(s.max, max(run, k->max));
-		run = k->end;
+		run += kid[c].start;
+		s.max = max(s.max, max(run, kid[c].max));
+		run = kid[c].end;
 	}
-	if (at_start)
-		s.start = run;
 	s.max = max(s.max, run);
 	s.end = run;
 	return s;
@@ -152,14 +153,15 @@ static bool sum_set(struct bw_sum *to, struct bw_sum s)
 	return true;
 }
 
-/* Mends the summaries above pages [page, page + npages). */
-static void update(struct bw_pagemap *pm, u32 page, u32 npages)
+/* Mends the summaries above the chunks whose bits have changed (P2). */
+static void settle(struct bw_pagemap *pm)
 {
-	u32 lo = page >> BW_CHUNK_SHIFT;
-	u32 hi = (page + npages - 1) >> BW_CHUNK_SHIFT;
+	u32 lo = pm->stale_lo, hi = pm->stale_hi;
 	bool changed = false;
 	u32 level, i;
 
+	if (lo > hi)
+		return;
 	for (i = lo; i <= hi; i++) {
 		struct bw_pagemap_leaf *leaf = pm->leaf[i / BW_ARENA_CHUNKS];
 		u32 c = i % BW_ARENA_CHUNKS;
@@ -178,6 +180,27 @@ static void update(struct bw_pagemap *pm, u32 page, u32 npages)
 			changed |= sum_set(&pm->sum[level][i],
 					   sum_of_children(pm, level, i));
 	}
+	pm->stale_lo = 1;
+	pm->stale_hi = 0;
+}
+
+/* The bits of [page, page + npages) have changed. */
+static void stale(struct bw_pagemap *pm, u32 page, u32 npages)
+{
+	u32 lo = page >> BW_CHUNK_SHIFT;
+	u32 hi = (page + npages - 1) >> BW_CHUNK_SHIFT;
+
+	/* Only neighbours wait together: what lies between is not mended. */
+	if (pm->stale_lo <= pm->stale_hi &&
+	    (lo > pm->stale_hi + 1 || hi + 1 < pm->stale_lo))
+		settle(pm);
+	if (pm->stale_lo > pm->stale_hi) {
+		pm->stale_lo = lo;
+		pm->stale_hi = hi;
+	} else {
+		pm->stale_lo = min(pm->stale_lo, lo);
+		pm->stale_hi = max(pm->stale_hi, hi);
+	}
 }
 
 void bw_pagemap_arena_add(struct bw_pagemap *pm, u32 arena,
@@ -187,14 +210,14 @@ void bw_pagemap_arena_add(struct bw_pagemap *pm, u32 arena,
 
 	memset(leaf->free, 0xff, sizeof(leaf->free));
 	pm->leaf[arena] = leaf;
-	update(pm, page, BURROW_ARENA_PAGES);
+	stale(pm, page, BURROW_ARENA_PAGES);
 	pm->hint = min(pm->hint, page);
 }
 
 void bw_pagemap_arena_del(struct bw_pagemap *pm, u32 arena)
 {
 	pm->leaf[arena] = NULL;
-	update(pm, arena << BURROW_ARENA_PAGE_SHIFT, BURROW_ARENA_PAGES);
+	stale(pm, arena << BURROW_ARENA_PAGE_SHIFT, BURROW_ARENA_PAGES);
 }
 
 /**
@@ -248,13 +271,16 @@ static bool search_bits(struct search *s, const u64 *word, u32 page)
 	return false;
 }
 
-/* True when the wanted run is complete: it begins at s->page. */
+/*
+ * Looks into one node, whose summary is @sum. True when the wanted run is
+ * complete: it begins at s->page.
+ */
 static bool search_node(const struct bw_pagemap *pm, struct search *s,
-			u32 level, u32 i)
+			const struct bw_sum *sum, u32 level, u32 i)
 {
-	const struct bw_sum *sum = node(pm, level, i);
 	u32 size = level_pages(level);
 	u32 first = i * size;
+	const struct bw_sum *kid;
 	u32 c;
 
 	if (s->from >= first + size)
@@ -272,16 +298,14 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 		}
 	}
 	if (!level) {
-		const struct bw_pagemap_leaf *leaf;
-
-		leaf = pm->leaf[i / BW_ARENA_CHUNKS];
-		if (!leaf)
-			return false;
 		c = i % BW_ARENA_CHUNKS;
-		return search_bits(s, &leaf->free[c * BW_CHUNK_WORDS], first);
+		return search_bits(s, &pm->leaf[i / BW_ARENA_CHUNKS]->free[c *
+							BW_CHUNK_WORDS], first);
 	}
-	for (c = 0; c < BW_RADIX; c++)
-		if (search_node(pm, s, level - 1, (i << BW_RADIX_SHIFT) + c))
+	kid = children(pm, level, i);
+	for (c = 0; kid && c < BW_RADIX; c++)
+		if (search_node(pm, s, &kid[c], level - 1,
+				(i << BW_RADIX_SHIFT) + c))
 			return true;
 	return false;
 }
@@ -289,21 +313,50 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 static u32 find_from(const struct bw_pagemap *pm, u32 npages, u32 from)
 {
 	struct search s = { .need = npages, .from = from };
+	u32 root = pm->nr_levels - 1;
 
-	if (!search_node(pm, &s, pm->nr_levels - 1, 0))
+	if (!search_node(pm, &s, pm->sum[root], root, 0))
+		return BW_NO_PAGE;
+	return s.page;
+}
+
+/*
+ * The lowest free pages lie in the chunk of the hint as a rule, and then its
+ * bits alone answer: what begins there begins below all else (P3).
+ */
+static u32 find_at_hint(const struct bw_pagemap *pm, u32 npages)
+{
+	struct search s = { .need = npages, .from = pm->hint };
+	u32 chunk = pm->hint >> BW_CHUNK_SHIFT;
+	const struct bw_pagemap_leaf *leaf;
+	u32 c = chunk % BW_ARENA_CHUNKS;
+
+	if (chunk / BW_ARENA_CHUNKS >= pm->nr_arenas)
+		return BW_NO_PAGE;
+	leaf = pm->leaf[chunk / BW_ARENA_CHUNKS];
+	if (!leaf || !search_bits(&s, &leaf->free[c * BW_CHUNK_WORDS],
+				  chunk << BW_CHUNK_SHIFT))
 		return BW_NO_PAGE;
 	return s.page;
 }
 
 u32 bw_pagemap_find(struct bw_pagemap *pm, u32 npages, u32 align)
 {
-	u32 page = find_from(pm, npages, pm->hint);
+	u32 page = find_at_hint(pm, npages);
 
+	if (page == BW_NO_PAGE) {
+		settle(pm);
+		page = find_from(pm, npages, pm->hint);
+	}
+	if (npages == 1 && page != BW_NO_PAGE)
+		pm->hint = page;
+	if (page == BW_NO_PAGE || !(page & (align - 1)))
+		return page;
+
+	settle(pm);
 	/* Each step lands on a run that begins higher: it ends. */
 	while (page != BW_NO_PAGE && page & (align - 1))
 		page = find_from(pm, npages, (page | (align - 1)) + 1);
-	if (npages == 1 && align <= 1 && page != BW_NO_PAGE)
-		pm->hint = page;
 	return page;
 }
 
@@ -325,7 +378,7 @@ static void flip(struct bw_pagemap *pm, u32 page, u32 npages, bool give)
 		at += n;
 		left -= n;
 	}
-	update(pm, page, npages);
+	stale(pm, page, npages);
 }
 
 void bw_pagemap_take(struct bw_pagemap *pm, u32 page, u32 npages)
@@ -350,10 +403,35 @@ bool bw_pagemap_is_free(const struct bw_pagemap *pm, u32 page)
 	return leaf && leaf->free[off / 64] >> (off % 64) & 1;
 }
 
-int bw_pagemap_check(const struct bw_pagemap *pm)
+u32 bw_pagemap_run(const struct bw_pagemap *pm, u32 page, u32 most)
+{
+	u32 n = 0;
+
+	while (n < most) {
+		const struct bw_pagemap_leaf *leaf;
+		u32 off = (page + n) % BURROW_ARENA_PAGES;
+		u32 ones;
+		u64 x;
+
+		if ((page + n) >> BURROW_ARENA_PAGE_SHIFT >= pm->nr_arenas)
+			break;
+		leaf = pm->leaf[(page + n) >> BURROW_ARENA_PAGE_SHIFT];
+		if (!leaf)
+			break;
+		x = leaf->free[off / 64] >> (off % 64);
+		ones = x == ~0ULL ? 64 : env_ctz(~x);
+		n += ones;
+		if (ones < 64 - off % 64)
+			break;
+	}
+	return min(n, most);
+}
+
+int bw_pagemap_check(struct bw_pagemap *pm)
 {
 	u32 level, i, c, nr = pm->nr_arenas;
 
+	settle(pm);
 	for (i = 0; i < nr; i++) {
 		const struct bw_pagemap_leaf *leaf = pm->leaf[i];
 

@@ -17,7 +17,9 @@
  *	level 0	(in the leaf)	1 chunk  =  512 pages = 8 words of bits
  *
  * P1. A page of an arena that is not there is not free.
- * P2. Every summary is what its children say (bw_pagemap_check()).
+ * P2. Every summary is what its children say (bw_pagemap_check()), but above
+ *     the chunks [stale_lo, stale_hi], whose summaries are mended by the next
+ *     search: frees in a row pay for one mending.
  * P3. No free page lies below @hint.
  *
  * The caller holds the heap lock. Nothing here allocates: the caller brings
@@ -62,6 +64,8 @@ struct bw_pagemap_leaf {
  * @nr_arenas:	arenas the window has room for				[const]
  * @nr_levels:	levels in use, level 0 included				[const]
  * @hint:	see P3
+ * @stale_lo:	see P2; above @stale_hi when there are none
+ * @stale_hi:	see P2
  * @leaf:	per arena, NULL where there is none
  * @sum:	levels 1 and up
  */
@@ -69,6 +73,8 @@ struct bw_pagemap {
 	u32 nr_arenas;
 	u32 nr_levels;
 	u32 hint;
+	u32 stale_lo;
+	u32 stale_hi;
 	struct bw_pagemap_leaf **leaf;
 	struct bw_sum *sum[BW_MAX_LEVELS];
 };
@@ -83,7 +89,7 @@ void bw_pagemap_arena_del(struct bw_pagemap *pm, u32 arena);
 
 /*
  * The lowest page at which @npages free pages begin, a multiple of @align
- * (a power of two), or BW_NO_PAGE. Changes nothing but the hint.
+ * (a power of two), or BW_NO_PAGE. Takes nothing.
  */
 u32 bw_pagemap_find(struct bw_pagemap *pm, u32 npages, u32 align);
 
@@ -93,7 +99,10 @@ void bw_pagemap_give(struct bw_pagemap *pm, u32 page, u32 npages);
 
 bool bw_pagemap_is_free(const struct bw_pagemap *pm, u32 page);
 
+/* How many pages from @page on are free, at most @most. */
+u32 bw_pagemap_run(const struct bw_pagemap *pm, u32 page, u32 most);
+
 /* 0, or which invariant (1 = P1 ...) does not hold. */
-int bw_pagemap_check(const struct bw_pagemap *pm);
+int bw_pagemap_check(struct bw_pagemap *pm);
 
 #endif

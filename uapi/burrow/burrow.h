@@ -59,7 +59,7 @@
 #define BURROW_DEVICE		"/dev/burrow"
 #define BURROW_IOC_MAGIC	0xb7
 
-/* mmap offset: kind in the high bits, the arena's byte offset below. */
+/* mmap offset: kind in the high bits, index * 64 MiB below, for each kind. */
 #define BURROW_MMAP_KIND_SHIFT	44
 enum burrow_mmap_kind {
 	BURROW_MMAP_DATA,

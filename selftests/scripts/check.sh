@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# make check: every test there is, one stage after the other, then one line
+#	N passed, N failed, N skipped
+# A stage that ends badly without a failed test counts as a failure itself.
+#	check.sh [STAGE...]	build style layers core lib rig kunit vm
+set -u
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top" || exit 1
+out=${O:-build}
+logs=$out/check
+rm -rf "$logs" "$out/results"
+mkdir -p "$logs" "$out/results"
+passed=0 failed=0 skipped=0
+
+count()
+{
+	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+say()
+{
+	printf '[%4ds] %s\n' "$SECONDS" "$*"
+}
+
+# stage NAME COMMAND...: its TAP lines count, and so does its end.
+stage()
+{
+	local name=$1 status p f s
+	shift
+	say "$name"
+	"$@" </dev/null >"$logs/$name.log" 2>&1
+	status=$?
+	read -r p f s < <(selftests/scripts/tally.sh "$logs/$name.log")
+	[ $status = 0 ] || [ "$f" != 0 ] || f=1
+	count "$p" "$f" "$s"
+	grep -E '^ok .*# *SKIP' "$logs/$name.log" | sed 's/^ok/       skip:/'
+	if [ "$f" != 0 ]; then
+		grep -E '^not ok' "$logs/$name.log" | sed 's/^/       /'
+		[ $status = 0 ] || tail -n 30 "$logs/$name.log" | sed 's/^/       | /'
+	fi
+	say "$name: $p passed, $f failed, $s skipped"
+}
+
+# skip WHAT WHY: counted and said.
+skip()
+{
+	say "skip: $1: $2"
+	count 0 0 1
+}
+
+# A stage that answers with one ok or not ok.
+one()
+{
+	"${@:2}" && echo "ok 1 - $1" || { echo "not ok 1 - $1"; return 1; }
+}
+
+# vm KERNEL RUN-ARGS... -- TESTS...: the rig counts for itself.
+vm()
+{
+	local kernel=$1 status report=$logs/vm-$1.report why
+	shift
+	say "vm $kernel"
+	rm -f "$report"
+	selftests/vm/run.sh --kernel "$kernel" --report "$report" "$@" \
+		</dev/null >"$logs/vm-$kernel.log" 2>&1
+	status=$?
+	if [ $status = 4 ]; then
+		why=$(tail -n 1 "$logs/vm-$kernel.log")
+		skip "kernel $kernel" "$why"
+		return
+	fi
+	booted=$((booted + 1))
+	if [ -s "$report" ]; then
+		read -r p f s <"$report"
+		[ $status = 0 ] || [ "$f" != 0 ] || f=1
+	else
+		p=0 f=1 s=0
+	fi
+	count "$p" "$f" "$s"
+	grep -iE '# *SKIP' "$logs/vm-$kernel.log" | sed 's/^/       /'
+	[ "$f" = 0 ] || grep -vE '^ok|^ *# +(RUN|OK)' "$logs/vm-$kernel.log" |
+		tail -n 60 | sed 's/^/       | /'
+	say "vm $kernel: $p passed, $f failed, $s skipped"
+}
+
+# Every program of the kernel tests, as lines for the rig.
+kernel_tests()
+{
+	local t
+	for t in "$out"/kselftest/*; do
+		[ -x "$t" ] && echo "timeout=600 $t"
+	done
+	echo "timeout=120 BURROW_MODE=kernel $out/static/spans"
+	echo "timeout=300 $out/static/both /t/parity"
+}
+
+do_build() { stage build one "library and module build without a warning" \
+	make --no-print-directory all static; }
+do_layers() { stage layers make --no-print-directory layers; }
+do_style() { stage style make --no-print-directory style; }
+do_core() { stage core make --no-print-directory check-core; }
+do_lib() { stage lib make --no-print-directory check-lib; }
+do_rig() { stage rig selftests/vm/selftest.sh; }
+do_kunit() { booted=0; vm debug --mem 2G --; }
+
+do_vm()
+{
+	local k tests
+	booted=0
+	stage kselftest-build one "the kernel tests build" \
+		make --no-print-directory kselftest-build static
+	mapfile -t tests < <(kernel_tests)
+	for k in ${KERNELS:-6.1 6.12 7.x debug}; do
+		vm "$k" --mem 2G --file "$out/static/parity=/t/parity" \
+			-- "${tests[@]}"
+	done
+	if [ "$booted" = 0 ]; then
+		say "no kernel could be had: at least one must run"
+		count 0 1 0
+	fi
+}
+
+stages=${*:-build layers style core lib rig vm}
+for s in $stages; do
+	"do_$s"
+done
+say "done"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
