@@ -101,7 +101,7 @@ int bw_heap_setup(struct bw_heap *heap, const struct burrow_heap_setup *arg)
 	bytes = bw_core_bytes(nr);
 
 	mutex_lock(&heap->insert);
-	err = -EEXIST;
+	err = heap->mm == current->mm ? -EEXIST : -EXDEV;
 	if (heap->ready)
 		goto out_unlock;
 	heap->meta_frames = DIV_ROUND_UP(bytes + table, PAGE_SIZE);

@@ -65,10 +65,14 @@ static bool is_outside(struct bw_view *view, u32 frame)
 static vm_fault_t frame_fault(struct vm_fault *vmf)
 {
 	struct bw_view *view = vmf->vma->vm_private_data;
-	struct bw_heap *heap = view->arena->heap;
-	u32 frame = vmf->pgoff - bw_view_pgoff(view);
+	struct bw_heap *heap;
+	u32 frame;
 	int err;
 
+	if (!view)
+		return VM_FAULT_SIGSEGV;
+	heap = view->arena->heap;
+	frame = vmf->pgoff - bw_view_pgoff(view);
 	if (is_hole_in_a_dump(view, frame))
 		return VM_FAULT_SIGBUS;
 	if (is_outside(view, frame))
@@ -89,21 +93,39 @@ static vm_fault_t frame_fault(struct vm_fault *vmf)
 static vm_fault_t kmeta_fault(struct vm_fault *vmf)
 {
 	struct bw_view *view = vmf->vma->vm_private_data;
-	unsigned long off = (vmf->pgoff - bw_view_pgoff(view)) << PAGE_SHIFT;
+	unsigned long off;
 
+	if (!view)
+		return VM_FAULT_SIGSEGV;
+	off = (vmf->pgoff - bw_view_pgoff(view)) << PAGE_SHIFT;
 	vmf->page = vmalloc_to_page((char *)view->arena->kwords + off);
 	get_page(vmf->page);
 	return 0;
 }
 
+/*
+ * mremap() copies the mapping and then is refused; fork() copies it when the
+ * program undid VM_DONTCOPY by madvise(MADV_DOFORK). A child's copy is dead: it
+ * inherits no entries (fork looks at VM_WIPEONFORK after this) and has no view.
+ */
 static void view_open(struct vm_area_struct *vma)
 {
-	bw_view_dup(vma->vm_private_data);
+	struct bw_view *view = vma->vm_private_data;
+
+	if (!view)
+		return;
+	if (vma->vm_mm == view->arena->heap->mm) {
+		bw_view_dup(view);
+		return;
+	}
+	vm_flags_set(vma, VM_WIPEONFORK);
+	vma->vm_private_data = NULL;
 }
 
 static void view_close(struct vm_area_struct *vma)
 {
-	bw_view_unmap(vma->vm_private_data);
+	if (vma->vm_private_data)
+		bw_view_unmap(vma->vm_private_data);
 }
 
 static int view_may_split(struct vm_area_struct *vma, unsigned long addr)
@@ -125,7 +147,7 @@ static const char *view_name(struct vm_area_struct *vma)
 	};
 	struct bw_view *view = vma->vm_private_data;
 
-	return name[view->kind];
+	return view ? name[view->kind] : "[burrow:dead]";
 }
 
 /* Having a name is also what puts the data into core dumps. */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR MIT */
+/*
+ * rows_coreheap: short stories of a page heap, and how they have to go.
+ *
+ * A row is a script. Each step does one thing or asks one question and says
+ * what comes of it; bw_core_check() is asked after every step. Spans and
+ * claimed runs are kept in numbered slots. The window has six arenas, none of
+ * them mapped at first.
+ */
+#ifndef BW_TESTS_ROWS_COREHEAP_H
+#define BW_TESTS_ROWS_COREHEAP_H
+
+#include "scene.h"
+
+#define STORY_SLOTS	6
+#define STORY_STEPS	24
+#define STORY_ARENAS	6
+
+enum story_op {
+	STORY_END,
+	STORY_MAP,		/* a: arena */
+	STORY_UNMAP,		/* a: arena */
+	STORY_ALLOC,		/* a: pages, b: align; want: page or -E */
+	STORY_FREE,		/* the slot; want: 0 or -E */
+	STORY_TOUCH,		/* a: page, b: pages become resident */
+	STORY_UNTOUCH,		/* a: page, b: pages lose their frames */
+	STORY_DISCARD,		/* a: page, b: pages; want: head page or -E */
+	STORY_DISCARD_END,
+	STORY_RECLAIM,		/* a: page, b: end, c: most; want: page or -1 */
+	STORY_RECLAIM_END,
+	STORY_SET_GEN,		/* a: the generation given out last */
+	STORY_GEN,		/* of the slot's run */
+	STORY_LENGTH,		/* of the slot's run, in pages */
+	STORY_NEEDZERO,		/* of the slot's head word */
+	STORY_STATE,		/* of the slot's head word */
+	STORY_USABLE,		/* a: page */
+	STORY_UNUSED,		/* a: page, b: pages */
+	STORY_SPANS,		/* what the counters say */
+	STORY_LIVE,
+	STORY_NR_FREE,
+	STORY_LAZY,
+};
+
+struct story_step {
+	enum story_op op;
+	u32 slot;
+	u32 a;
+	u32 b;
+	u32 c;
+	s64 want;
+};
+
+struct coreheap_row {
+	const char *name;
+	struct story_step step[STORY_STEPS];
+};
+
+#define MAP(i)			{ STORY_MAP, 0, (i), 0, 0, 0 }
+#define UNMAP(i)		{ STORY_UNMAP, 0, (i), 0, 0, 0 }
+#define ALLOC(s, n, al, w)	{ STORY_ALLOC, (s), (n), (al), 0, (w) }
+#define FREE(s, w)		{ STORY_FREE, (s), 0, 0, 0, (w) }
+#define TOUCH(p, n)		{ STORY_TOUCH, 0, (p), (n), 0, 0 }
+#define UNTOUCH(p, n)		{ STORY_UNTOUCH, 0, (p), (n), 0, 0 }
+#define DISCARD(s, p, n, w)	{ STORY_DISCARD, (s), (p), (n), 0, (w) }
+#define DISCARD_END(s)		{ STORY_DISCARD_END, (s), 0, 0, 0, 0 }
+#define RECLAIM(s, p, e, m, w)	{ STORY_RECLAIM, (s), (p), (e), (m), (w) }
+#define RECLAIM_END(s)		{ STORY_RECLAIM_END, (s), 0, 0, 0, 0 }
+#define SET_GEN(g)		{ STORY_SET_GEN, 0, (g), 0, 0, 0 }
+#define GEN(s, w)		{ STORY_GEN, (s), 0, 0, 0, (w) }
+#define LENGTH(s, w)		{ STORY_LENGTH, (s), 0, 0, 0, (w) }
+#define NEEDZERO(s, w)		{ STORY_NEEDZERO, (s), 0, 0, 0, (w) }
+#define STATE(s, w)		{ STORY_STATE, (s), 0, 0, 0, (w) }
+#define USABLE(p, w)		{ STORY_USABLE, 0, (p), 0, 0, (w) }
+#define UNUSED(p, n, w)		{ STORY_UNUSED, 0, (p), (n), 0, (w) }
+#define SPANS(w)		{ STORY_SPANS, 0, 0, 0, 0, (w) }
+#define LIVE(w)			{ STORY_LIVE, 0, 0, 0, 0, (w) }
+#define NR_FREE(w)		{ STORY_NR_FREE, 0, 0, 0, 0, (w) }
+#define LAZY(w)			{ STORY_LAZY, 0, 0, 0, 0, (w) }
+
+static const struct coreheap_row coreheap_rows[] = {
+	{ "a heap without arenas has no room",
+	  { ALLOC(0, 1, 0, -ENOSPC), NR_FREE(0) } },
+	{ "a span is taken at the lowest place and freed once",
+	  { MAP(1), NR_FREE(ARENA), ALLOC(0, 3, 0, ARENA), STATE(0, 1),
+	    SPANS(1), LIVE(3), NR_FREE(ARENA - 3), FREE(0, 0), SPANS(0),
+	    LIVE(0), NR_FREE(ARENA), FREE(0, -ESTALE) } },
+	{ "align 0 is align 1",
+	  { MAP(0), ALLOC(0, 3, 0, 0), ALLOC(1, 3, 0, 3), ALLOC(2, 4, 1, 6),
+	    ALLOC(3, 4, 4, 12), ALLOC(4, 2, 0, 10) } },
+	{ "the next span at the same place has another generation",
+	  { MAP(0), SET_GEN(41), ALLOC(0, 1, 0, 0), GEN(0, 42), FREE(0, 0),
+	    ALLOC(1, 1, 0, 0), GEN(1, 43), FREE(0, -ESTALE), SPANS(1),
+	    FREE(1, 0) } },
+	{ "generations wrap to 0",
+	  { MAP(0), SET_GEN(BURROW_GEN_MASK), ALLOC(0, 2, 0, 0), GEN(0, 0),
+	    DISCARD(1, 1, 1, 0), GEN(1, 0), DISCARD_END(1), FREE(0, 0) } },
+	{ "fresh pages need no zeroing",
+	  { MAP(0), ALLOC(0, 4, 0, 0), NEEDZERO(0, 0), FREE(0, 0), LAZY(0),
+	    ALLOC(1, 4, 0, 0), NEEDZERO(1, 0) } },
+	{ "pages somebody saw are lazy when free and need zeroing when taken",
+	  { MAP(0), ALLOC(0, 4, 0, 0), TOUCH(2, 1), FREE(0, 0), LAZY(1),
+	    ALLOC(1, 2, 0, 0), NEEDZERO(1, 0), LAZY(1), ALLOC(2, 2, 0, 2),
+	    NEEDZERO(2, 1), LAZY(0), FREE(2, 0), LAZY(1) } },
+	{ "pages whose frames went while live are not lazy later",
+	  { MAP(0), ALLOC(0, 200, 0, 0), TOUCH(0, 200), UNTOUCH(63, 66),
+	    FREE(0, 0), LAZY(134) } },
+	{ "a lazy page is usable, a free one is not",
+	  { MAP(0), ALLOC(0, 2, 0, 0), USABLE(0, 1), USABLE(2, 0), TOUCH(1, 1),
+	    FREE(0, 0), USABLE(0, 0), USABLE(1, 1), USABLE(AT(1, 0), 0),
+	    USABLE(AT(6, 0), 0), USABLE(~0U, 0) } },
+	{ "reclaim takes the first lazy run and no more than asked",
+	  { MAP(0), ALLOC(0, 100, 0, 0), TOUCH(10, 80), FREE(0, 0),
+	    RECLAIM(1, 0, ARENA, 70, 10), LENGTH(1, 70), STATE(1, 3), LAZY(10),
+	    NR_FREE(ARENA - 70), USABLE(10, 0), LIVE(0), SPANS(0),
+	    RECLAIM_END(1), LAZY(10), NR_FREE(ARENA),
+	    RECLAIM(2, 0, ARENA, 70, 80), LENGTH(2, 10), RECLAIM_END(2),
+	    LAZY(0), RECLAIM(3, 0, ARENA, 70, -1) } },
+	{ "reclaim looks only where it is told",
+	  { MAP(0), ALLOC(0, 100, 0, 0), TOUCH(10, 80), FREE(0, 0),
+	    RECLAIM(1, 0, 10, 99, -1), RECLAIM(1, 90, ARENA, 99, -1),
+	    RECLAIM(1, 20, 85, 99, 20), LENGTH(1, 65), RECLAIM_END(1),
+	    LAZY(15) } },
+	{ "reclaimed pages come back zero",
+	  { MAP(0), ALLOC(0, 8, 0, 0), TOUCH(0, 8), FREE(0, 0),
+	    RECLAIM(1, 0, ARENA, 8, 0), ALLOC(2, 8, 0, 8), RECLAIM_END(1),
+	    ALLOC(3, 8, 0, 0), NEEDZERO(3, 0), USABLE(0, 1) } },
+	{ "a run under reclaim can be neither freed nor discarded",
+	  { MAP(0), ALLOC(0, 8, 0, 0), TOUCH(0, 8), FREE(0, 0),
+	    RECLAIM(1, 0, ARENA, 8, 0), FREE(1, -ESTALE),
+	    DISCARD(2, 0, 8, -ESTALE), DISCARD(2, 3, 1, -ESTALE),
+	    RECLAIM(2, 0, ARENA, 8, -1), RECLAIM_END(1), LAZY(0) } },
+	{ "a reclaim that crosses arenas is one run",
+	  { MAP(0), MAP(1), ALLOC(0, 2 * ARENA, 0, 0), TOUCH(ARENA - 70, 140),
+	    FREE(0, 0), RECLAIM(1, 0, 6 * ARENA, 8192, ARENA - 70),
+	    LENGTH(1, 140), RECLAIM_END(1), LAZY(0), NR_FREE(2 * ARENA) } },
+	{ "a reclaim passes over arenas that are not there",
+	  { MAP(0), MAP(3), ALLOC(0, ARENA, 0, 0), ALLOC(1, 9, 0, AT(3, 0)),
+	    TOUCH(AT(3, 4), 2), FREE(1, 0),
+	    RECLAIM(2, 0, 6 * ARENA, 64, AT(3, 4)), LENGTH(2, 2),
+	    RECLAIM_END(2), LAZY(0) } },
+	{ "a discard claims the whole span and only once",
+	  { MAP(0), ALLOC(0, 20, 0, 0), TOUCH(0, 20), DISCARD(1, 5, 3, 0),
+	    LENGTH(1, 20), STATE(0, 2), DISCARD(2, 5, 3, -EBUSY),
+	    DISCARD(2, 5, 16, -ESTALE), FREE(0, -EBUSY), USABLE(5, 1),
+	    SPANS(1), LIVE(20), UNTOUCH(5, 3), DISCARD_END(1), STATE(0, 1),
+	    FREE(0, 0), LAZY(17) } },
+	{ "a discard is inside one span or nowhere",
+	  { MAP(0), ALLOC(0, 4, 0, 0), ALLOC(1, 4, 0, 4),
+	    DISCARD(2, 3, 2, -ESTALE), DISCARD(2, 8, 1, -ESTALE),
+	    DISCARD(2, AT(1, 0), 1, -ESTALE), DISCARD(2, ~0U, 1, -ESTALE),
+	    DISCARD(2, 7, 2, -ESTALE), DISCARD(2, 0, ~0U, -ESTALE),
+	    DISCARD(2, 4, 4, 4), DISCARD_END(2) } },
+	{ "a range is unused when no span is in it",
+	  { MAP(0), MAP(1), UNUSED(0, 2 * ARENA, 1), UNUSED(0, 2 * ARENA + 1, 0),
+	    ALLOC(0, 4, 4, 0), ALLOC(1, 4, 0, 4), FREE(0, 0), UNUSED(0, 4, 1),
+	    UNUSED(0, 5, 0), UNUSED(8, 100, 1), UNUSED(7, 1, 0), TOUCH(4, 4),
+	    FREE(1, 0), RECLAIM(2, 0, ARENA, 9, 4), UNUSED(0, 100, 1),
+	    UNUSED(AT(2, 0), 1, 0), RECLAIM_END(2) } },
+	{ "a stale name frees nothing",
+	  { MAP(0), ALLOC(0, 4, 0, 0), FREE(0, 0), ALLOC(1, 1, 0, 0),
+	    ALLOC(2, 3, 0, 1), FREE(0, -ESTALE), SPANS(2), LIVE(4), UNMAP(0),
+	    FREE(1, -ESTALE), FREE(2, -ESTALE) } },
+	{ "an arena that goes takes its spans along",
+	  { MAP(0), MAP(1), ALLOC(0, ARENA - 4, 0, 0),
+	    ALLOC(1, 8, 0, ARENA - 4), ALLOC(2, 8, 0, ARENA + 4), TOUCH(0, 3),
+	    TOUCH(ARENA - 2, 4), UNMAP(1), SPANS(1), LIVE(ARENA - 4),
+	    NR_FREE(4), LAZY(2), FREE(1, -ESTALE), FREE(2, -ESTALE),
+	    FREE(0, 0), LAZY(5), NR_FREE(ARENA), UNMAP(0), LAZY(0),
+	    NR_FREE(0) } },
+	{ "a span from the arena below goes with the arena it enters last",
+	  { MAP(0), MAP(1), MAP(2), ALLOC(0, ARENA - 1, 0, 0),
+	    ALLOC(1, ARENA + 2, 0, ARENA - 1), UNMAP(1), SPANS(1),
+	    NR_FREE(ARENA + 1), FREE(1, -ESTALE), MAP(1),
+	    ALLOC(2, ARENA + 2, 0, ARENA - 1) } },
+	{ "a span over three arenas goes with the last",
+	  { MAP(0), MAP(1), MAP(2), ALLOC(0, ARENA - 1, 0, 0),
+	    ALLOC(1, ARENA + 2, 0, ARENA - 1), UNMAP(2), SPANS(1),
+	    NR_FREE(ARENA + 1), FREE(1, -ESTALE), FREE(0, 0) } },
+	{ "a reclaim whose arena went ends as nothing",
+	  { MAP(0), MAP(1), ALLOC(0, 2 * ARENA, 0, 0), TOUCH(ARENA - 3, 6),
+	    FREE(0, 0), RECLAIM(1, 0, 2 * ARENA, 9, ARENA - 3), UNMAP(1),
+	    LAZY(0), NR_FREE(ARENA), RECLAIM_END(1), NR_FREE(ARENA),
+	    UNMAP(0), RECLAIM_END(1), NR_FREE(0) } },
+	{ "a discard whose arena went ends as nothing",
+	  { MAP(0), ALLOC(0, 9, 0, 0), DISCARD(1, 0, 9, 0), UNMAP(0), SPANS(0),
+	    DISCARD_END(1), MAP(0), ALLOC(2, 9, 0, 0), DISCARD_END(1),
+	    STATE(2, 1), FREE(2, 0) } },
+	{ "a reclaim does not end a live span that bears its name by chance",
+	  { MAP(0), ALLOC(0, 9, 0, 0), TOUCH(0, 9), FREE(0, 0), SET_GEN(6),
+	    RECLAIM(1, 0, 9, 9, 0), GEN(1, 7), UNMAP(0), MAP(0), SET_GEN(6),
+	    ALLOC(2, 4, 0, 0), GEN(2, 7), RECLAIM_END(1), STATE(2, 1),
+	    SPANS(1), LIVE(4), FREE(2, 0) } },
+	{ "a discard does not revive a run that bears its name by chance",
+	  { MAP(0), SET_GEN(6), ALLOC(0, 9, 0, 0), DISCARD(1, 0, 9, 0),
+	    GEN(1, 7), UNMAP(0), MAP(0), ALLOC(2, 9, 0, 0), TOUCH(0, 9),
+	    FREE(2, 0), SET_GEN(6), RECLAIM(3, 0, 9, 9, 0), GEN(3, 7),
+	    DISCARD_END(1), STATE(3, 3), RECLAIM_END(3) } },
+	{ "a full heap has room again after one free",
+	  { MAP(0), ALLOC(0, 1, 0, 0), ALLOC(1, ARENA - 2, 0, 1),
+	    ALLOC(2, 1, 0, ARENA - 1), ALLOC(3, 1, 0, -ENOSPC), NR_FREE(0),
+	    FREE(2, 0), ALLOC(3, 1, 0, ARENA - 1), FREE(0, 0),
+	    ALLOC(0, 2, 0, -ENOSPC), ALLOC(0, 1, 0, 0) } },
+	{ "more pages than the heap has are no span",
+	  { MAP(0), ALLOC(0, BURROW_MAX_PAGES, 0, -ENOSPC),
+	    ALLOC(0, ~0U, 0, -ENOSPC), ALLOC(0, ARENA + 1, 0, -ENOSPC),
+	    ALLOC(0, ARENA, 0, 0) } },
+};
+
+#undef MAP
+#undef UNMAP
+#undef ALLOC
+#undef FREE
+#undef TOUCH
+#undef UNTOUCH
+#undef DISCARD
+#undef DISCARD_END
+#undef RECLAIM
+#undef RECLAIM_END
+#undef SET_GEN
+#undef GEN
+#undef LENGTH
+#undef NEEDZERO
+#undef STATE
+#undef USABLE
+#undef UNUSED
+#undef SPANS
+#undef LIVE
+#undef NR_FREE
+#undef LAZY
+
+#endif
