@@ -43,10 +43,56 @@ struct bw_arena *bw_arena_find_locked(struct bw_heap *heap, u32 index)
 	return index < heap->nr_arenas ? heap->arena[index] : NULL;
 }
 
+static struct workqueue_struct *arena_wq;
+
 static void arena_free(struct bw_arena *arena)
 {
+	bw_pieces_free(arena);
 	vfree(arena->kwords);
 	kfree(arena);
+}
+
+static void arena_release(struct bw_arena *arena)
+{
+	struct bw_heap *heap = arena->heap;
+
+	arena_free(arena);
+	bw_heap_uncharge(heap, ARENA_FRAMES);
+	bw_heap_put(heap);
+}
+
+static void arena_release_work(struct work_struct *work)
+{
+	arena_release(container_of(work, struct bw_arena, work));
+}
+
+static void arena_put(struct bw_arena *arena)
+{
+	if (refcount_dec_and_test(&arena->refs))
+		arena_release(arena);
+}
+
+/* From within reclaim, where freeing a vmalloc area is no business of ours. */
+void bw_arena_put_later(struct bw_arena *arena)
+{
+	if (refcount_dec_and_test(&arena->refs))
+		queue_work(arena_wq, &arena->work);
+}
+
+int bw_arenas_init(void)
+{
+	arena_wq = alloc_workqueue("burrow", WQ_UNBOUND, 0);
+	return arena_wq ? 0 : -ENOMEM;
+}
+
+void bw_arenas_flush(void)
+{
+	flush_workqueue(arena_wq);
+}
+
+void bw_arenas_exit(void)
+{
+	destroy_workqueue(arena_wq);
 }
 
 static struct bw_arena *arena_make(struct bw_heap *heap)
@@ -58,11 +104,14 @@ static struct bw_arena *arena_make(struct bw_heap *heap)
 	if (!arena)
 		return NULL;
 	arena->kwords = __vmalloc(BURROW_KMETA_SIZE, BW_GFP_CALL | __GFP_ZERO);
-	if (!arena->kwords) {
+	if (!arena->kwords || bw_pieces_make(arena)) {
+		vfree(arena->kwords);
 		kfree(arena);
 		return NULL;
 	}
 	arena->heap = heap;
+	refcount_set(&arena->refs, 1);
+	INIT_WORK(&arena->work, arena_release_work);
 	for (kind = 0; kind < BURROW_NR_MMAP_KINDS; kind++) {
 		arena->view[kind].arena = arena;
 		arena->view[kind].kind = kind;
@@ -84,7 +133,9 @@ static int arena_place_locked(struct bw_heap *heap, struct bw_arena *arena,
 		return -EEXIST;
 	}
 	arena->index = index;
+	bw_pieces_place(arena);
 	heap->arena[index] = arena;
+	refcount_inc(&heap->refs);
 	heap->nr_added++;
 	heap->meta_frames += ARENA_FRAMES;
 	return 0;
@@ -137,10 +188,8 @@ void bw_arena_del_unmapped(struct bw_heap *heap, u32 index)
 		heap->meta_frames -= ARENA_FRAMES;
 	}
 	spin_unlock(&heap->lock);
-	if (!arena)
-		return;
-	arena_free(arena);
-	bw_heap_uncharge(heap, ARENA_FRAMES);
+	if (arena)
+		arena_put(arena);
 }
 
 /* Under the mmap write lock: a first mapping of this view. */
@@ -194,6 +243,7 @@ void bw_view_unmap(struct bw_view *view)
 	spin_lock(&heap->lock);
 	last = --view->nr_vmas == 0;
 	if (last && view->kind == BURROW_MMAP_DATA) {
+		bw_lazy_forget_locked(arena);
 		bw_core_arena_del(&heap->core, arena->index);
 		heap->nr_mapped--;
 	}

@@ -6,7 +6,11 @@
 #ifndef BW_COMPAT_H
 #define BW_COMPAT_H
 
+#include <linux/err.h>
+#include <linux/list_lru.h>
 #include <linux/mm.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
@@ -18,6 +22,90 @@ static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
 static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 {
 	vma->vm_flags &= ~flags;
+}
+#endif
+
+/* The lock that an LRU walk passes to its callback, while it passed one. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define BW_LRU_LOCK_ARG		spinlock_t *lock,
+#else
+#define BW_LRU_LOCK_ARG
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 8, 0)
+static inline bool list_lru_add_obj(struct list_lru *lru, struct list_head *item)
+{
+	return list_lru_add(lru, item);
+}
+
+static inline bool list_lru_del_obj(struct list_lru *lru, struct list_head *item)
+{
+	return list_lru_del(lru, item);
+}
+#endif
+
+#define BW_SHRINKER_FLAGS \
+	(SHRINKER_MEMCG_AWARE | SHRINKER_NUMA_AWARE | SHRINKER_NONSLAB)
+
+typedef unsigned long bw_shrink_fn(struct shrinker *shrinker,
+				   struct shrink_control *sc);
+
+/*
+ * A shrinker in three steps, because its lists need its number and it needs
+ * its lists. Before 6.7 it is live from the first step on: its count must say
+ * 0 until the lists are there.
+ */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+static inline struct shrinker *bw_shrinker_make(const char *name,
+						bw_shrink_fn *count,
+						bw_shrink_fn *scan)
+{
+	struct shrinker *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	s->seeks = DEFAULT_SEEKS;
+	s->flags = BW_SHRINKER_FLAGS;
+	if (register_shrinker(s, "%s", name)) {
+		kfree(s);
+		return NULL;
+	}
+	return s;
+}
+
+static inline void bw_shrinker_start(struct shrinker *s)
+{
+}
+
+static inline void bw_shrinker_free(struct shrinker *s)
+{
+	unregister_shrinker(s);
+	kfree(s);
+}
+#else
+static inline struct shrinker *bw_shrinker_make(const char *name,
+						bw_shrink_fn *count,
+						bw_shrink_fn *scan)
+{
+	struct shrinker *s = shrinker_alloc(BW_SHRINKER_FLAGS, "%s", name);
+
+	if (!s)
+		return NULL;
+	s->count_objects = count;
+	s->scan_objects = scan;
+	return s;
+}
+
+static inline void bw_shrinker_start(struct shrinker *s)
+{
+	shrinker_register(s);
+}
+
+static inline void bw_shrinker_free(struct shrinker *s)
+{
+	shrinker_free(s);
 }
 #endif
 

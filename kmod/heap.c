@@ -22,6 +22,8 @@ struct bw_heap *bw_heap_make(struct inode *inode)
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
 	heap->limited = limited;
+	refcount_set(&heap->refs, 1);
+	INIT_LIST_HEAD(&heap->lazy);
 	heap->user = bw_user_get(limited);
 	if (IS_ERR(heap->user)) {
 		void *err = heap->user;
@@ -39,6 +41,19 @@ struct bw_heap *bw_heap_make(struct inode *inode)
 	return heap;
 }
 
+void bw_heap_put(struct bw_heap *heap)
+{
+	if (!refcount_dec_and_test(&heap->refs))
+		return;
+	WARN_ON_ONCE(heap->nr_added);
+	kvfree(heap->core_mem);
+	kvfree(heap->arena);
+	bw_heap_uncharge(heap, heap->meta_frames);
+	bw_user_put(heap->user);
+	kfree(heap);
+}
+
+/* The file is gone. A scan of the shrinker may still hold an arena. */
 void bw_heap_free(struct bw_heap *heap)
 {
 	u32 index;
@@ -46,14 +61,9 @@ void bw_heap_free(struct bw_heap *heap)
 	bw_threads_free(heap);
 	for (index = 0; index < heap->nr_arenas; index++)
 		bw_arena_del_unmapped(heap, index);
-	WARN_ON_ONCE(heap->nr_added);
 	if (heap->mm)
 		mmdrop(heap->mm);
-	kvfree(heap->core_mem);
-	kvfree(heap->arena);
-	bw_heap_uncharge(heap, heap->meta_frames);
-	bw_user_put(heap->user);
-	kfree(heap);
+	bw_heap_put(heap);
 }
 
 /* 0, or what is wrong with a place of @nr pieces of @size bytes. */
@@ -176,6 +186,7 @@ void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out)
 	out->out_nr_alloc = heap->nr_alloc;
 	out->out_nr_free = heap->nr_free;
 	out->out_nr_reclaimed = heap->nr_reclaimed;
+	out->out_nr_shrunk = heap->nr_shrunk;
 	out->out_nr_faults = heap->nr_faults;
 	spin_unlock(&heap->lock);
 	out->out_user_frames = atomic_long_read(&heap->user->frames);

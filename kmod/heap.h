@@ -27,8 +27,11 @@
 
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/refcount.h>
 #include <linux/spinlock.h>
+#include <linux/workqueue.h>
 #include <linux/xarray.h>
 
 #include "burrow/burrow.h"
@@ -40,6 +43,8 @@
 #define BW_SLOT_CHUNK		(PAGE_SIZE / sizeof(struct page *))
 #define BW_DATA_CHUNKS		(BURROW_ARENA_SIZE / PAGE_SIZE / BW_SLOT_CHUNK)
 
+#define BW_ARENA_PIECES		(BURROW_ARENA_SIZE >> 21)
+
 #define BW_MAX_BATCH		4096U
 #define BW_MAX_THREADS		65536U
 
@@ -48,6 +53,7 @@
 #define BW_GFP_FAULT	GFP_KERNEL_ACCOUNT
 
 struct bw_heap;
+struct bw_piece;
 
 /**
  * struct bw_view - one of the three mappings of an arena
@@ -66,8 +72,11 @@ struct bw_view {
 
 /**
  * struct bw_arena - 64 MiB of a heap and its metadata
- * @heap:	whose							[const]
+ * @heap:	whose; a reference					[const]
  * @index:	place in the window					[const]
+ * @refs:	the table's, and one of each scan that has a piece in hand
+ * @work:	frees it where a scan may not
+ * @piece:	its parts on the lists of lazy memory			[const]
  * @kwords:	its part of the span table, vmalloc'ed			[const]
  * @core:	what the core keeps of it		[heap->lock]
  * @view:	its mappings, by enum burrow_mmap_kind
@@ -75,6 +84,9 @@ struct bw_view {
 struct bw_arena {
 	struct bw_heap *heap;
 	u32 index;
+	refcount_t refs;
+	struct work_struct work;
+	struct bw_piece *piece[BW_ARENA_PIECES];
 	u64 *kwords;
 	struct bw_core_arena core;
 	struct bw_view view[BURROW_NR_MMAP_KINDS];
@@ -82,6 +94,7 @@ struct bw_arena {
 
 /**
  * struct bw_heap - what a file of /dev/burrow is
+ * @refs:	the file's, and one of each arena
  * @user:	who pays					[const]
  * @limited:	the opener had no CAP_IPC_LOCK			[const]
  * @mapping:	this heap's own, so that unmapping meets no other heap's pages
@@ -103,11 +116,14 @@ struct bw_arena {
  * @nr_alloc:	spans ever allocated				[lock]
  * @nr_free:	spans ever freed by call			[lock]
  * @nr_reclaimed: frames ever reclaimed				[lock]
+ * @nr_shrunk:	of these, taken under memory pressure		[lock]
  * @nr_faults:	faults that mapped a frame			[lock]
+ * @lazy:	pieces with lazy pages, oldest first		[lock]
  * @threads:	slots to park in, struct bw_parker
  * @nr_threads:	how many					[atomic]
  */
 struct bw_heap {
+	refcount_t refs;
 	struct bw_user *user;
 	bool limited;
 	struct address_space mapping;
@@ -131,7 +147,9 @@ struct bw_heap {
 	u64 nr_alloc;
 	u64 nr_free;
 	u64 nr_reclaimed;
+	u64 nr_shrunk;
 	u64 nr_faults;
+	struct list_head lazy;
 
 	struct xarray threads;
 	atomic_t nr_threads;
@@ -140,6 +158,7 @@ struct bw_heap {
 /* heap.c: life, and who may call */
 struct bw_heap *bw_heap_make(struct inode *inode);
 void bw_heap_free(struct bw_heap *heap);
+void bw_heap_put(struct bw_heap *heap);
 int bw_heap_setup(struct bw_heap *heap, const struct burrow_heap_setup *arg);
 int bw_heap_check_caller(struct bw_heap *heap);
 void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out);
@@ -147,6 +166,10 @@ int bw_heap_charge(struct bw_heap *heap, unsigned long frames);
 void bw_heap_uncharge(struct bw_heap *heap, unsigned long frames);
 
 /* arena.c */
+int bw_arenas_init(void);
+void bw_arenas_flush(void);
+void bw_arenas_exit(void);
+void bw_arena_put_later(struct bw_arena *arena);
 int bw_arena_add(struct bw_heap *heap, u32 index, u32 *out);
 void bw_arena_del_unmapped(struct bw_heap *heap, u32 index);
 struct bw_arena *bw_arena_find_locked(struct bw_heap *heap, u32 index);
@@ -164,10 +187,20 @@ int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 int bw_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done);
 
 /* reclaim.c: frames out of page tables and slots */
-u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages);
+u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages, u32 most);
 int bw_reclaim_ranges(struct bw_heap *heap, const struct burrow_range *range,
 		      u32 nr, u32 *done, u64 *frames);
 void bw_frames_drop(struct bw_view *view);
+
+/* lazy.c: who has frames to spare, and the shrinker */
+int bw_lazy_init(const char *cache_name);
+void bw_lazy_exit(void);
+int bw_pieces_make(struct bw_arena *arena);
+void bw_pieces_place(struct bw_arena *arena);
+void bw_pieces_free(struct bw_arena *arena);
+void bw_lazy_note_locked(struct bw_heap *heap, u32 page, u32 npages);
+void bw_lazy_forget_locked(struct bw_arena *arena);
+u64 bw_lazy_reclaim(struct bw_heap *heap, u64 want);
 
 /* mmap.c */
 int bw_mmap(struct file *file, struct vm_area_struct *vma);

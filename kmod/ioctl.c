@@ -48,6 +48,20 @@ static int call_heap_stats(struct bw_call *call)
 	return bw_call_reply(call);
 }
 
+/* Paced: about so many bytes of what is lazy, oldest first. */
+static int call_heap_reclaim(struct bw_call *call)
+{
+	struct burrow_heap_reclaim *r = &call->arg.heap_reclaim;
+
+	if (mmap_read_lock_killable(current->mm))
+		return -EINTR;
+	r->out_bytes = PAGE_SIZE *
+		bw_lazy_reclaim(call->heap, r->bytes / PAGE_SIZE +
+					    !!(r->bytes % PAGE_SIZE));
+	mmap_read_unlock(current->mm);
+	return bw_call_reply(call);
+}
+
 static int call_arena_add(struct bw_call *call)
 {
 	struct burrow_arena_add *a = &call->arg.arena_add;
@@ -131,6 +145,7 @@ static const struct call_type call_types[] = {
 	CALL(QUERY, query, 0, .fn = call_query, .no_heap = true),
 	CALL(HEAP_SETUP, heap_setup, 0, .fn = call_heap_setup, .no_heap = true),
 	CALL(HEAP_STATS, heap_stats, 0, .fn = call_heap_stats),
+	CALL(HEAP_RECLAIM, heap_reclaim, 0, .fn = call_heap_reclaim),
 	CALL(ARENA_ADD, arena_add, 0, .fn = call_arena_add),
 	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY,
 	     .fn = bw_call_span_alloc),

@@ -22,6 +22,7 @@ struct bw_call {
 		struct burrow_query query;
 		struct burrow_heap_setup setup;
 		struct burrow_heap_stats stats;
+		struct burrow_heap_reclaim heap_reclaim;
 		struct burrow_arena_add arena_add;
 		struct burrow_span_alloc span_alloc;
 		struct burrow_span_free span_free;

@@ -77,10 +77,13 @@ static void spans_free(struct bw_heap *heap, const struct burrow_span_ref *ref,
 	u32 i;
 
 	spin_lock(&heap->lock);
-	for (i = 0; i < nr; i++)
-		if (!bw_core_span_free(&heap->core, ref[i].page, ref[i].gen,
-				       &run))
-			heap->nr_free++;
+	for (i = 0; i < nr; i++) {
+		if (bw_core_span_free(&heap->core, ref[i].page, ref[i].gen,
+				      &run))
+			continue;
+		heap->nr_free++;
+		bw_lazy_note_locked(heap, run.page, run.npages);
+	}
 	spin_unlock(&heap->lock);
 }
 
@@ -214,6 +217,7 @@ static int group_release(struct bw_heap *heap, bool reclaim,
 		if (err)
 			break;
 		heap->nr_free++;
+		bw_lazy_note_locked(heap, run.page, run.npages);
 		if (*hi == *lo)
 			*lo = run.page;
 		*hi = run.page + run.npages;
@@ -233,7 +237,7 @@ static int spans_release(struct bw_heap *heap, bool reclaim,
 
 		err = group_release(heap, reclaim, ref, nr, done, &lo, &hi);
 		if (reclaim)
-			bw_reclaim_free(heap, lo, hi - lo);
+			bw_reclaim_free(heap, lo, hi - lo, hi - lo);
 		cond_resched();
 	}
 	return err;

@@ -46,13 +46,30 @@ static struct miscdevice burrow_device = {
 
 static int __init burrow_init(void)
 {
-	return misc_register(&burrow_device);
+	int err = bw_arenas_init();
+
+	if (err)
+		return err;
+	err = bw_lazy_init("burrow_piece");
+	if (err)
+		goto err_arenas;
+	err = misc_register(&burrow_device);
+	if (err)
+		goto err_lazy;
+	return 0;
+
+err_lazy:
+	bw_lazy_exit();
+err_arenas:
+	bw_arenas_exit();
+	return err;
 }
 
 static void __exit burrow_exit(void)
 {
 	misc_deregister(&burrow_device);
-	/* thread slots are freed by RCU; their callbacks are not in this module */
+	bw_lazy_exit();
+	bw_arenas_exit();
 }
 
 module_init(burrow_init);

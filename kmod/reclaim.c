@@ -34,8 +34,12 @@ static void delay_for_tests(void)
 		usleep_range(us, us + us / 4 + 1);
 }
 
-/* Empties the slots of pages nobody can map. Returns frames put. */
-static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages)
+/*
+ * Empties the slots of pages nobody can map, as long as the claim on them
+ * stands: without the mmap lock an arena may go away. Returns frames put.
+ */
+static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages,
+		      const struct bw_run *claim)
 {
 	u32 frame = page * BW_FRAMES_PER_PAGE;
 	u32 end = (page + npages) * BW_FRAMES_PER_PAGE;
@@ -47,6 +51,8 @@ static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages)
 		u32 nr = 0, i;
 
 		spin_lock(&heap->lock);
+		if (!bw_core_run_is_there(&heap->core, claim))
+			end = 0;
 		for (; frame < end && nr < DROP_BATCH; frame++) {
 			struct bw_arena *arena;
 			struct page **slot;
@@ -79,46 +85,46 @@ static void unmap_pages(struct bw_heap *heap, u32 page, u32 npages)
 }
 
 /* Claims the next lazy run of [page, end) that no inserter has in hand. */
-static bool claim_locked(struct bw_heap *heap, u32 page, u32 end,
+static bool claim_locked(struct bw_heap *heap, u32 page, u32 end, u32 most,
 			 struct bw_run *run)
 {
 	u32 busy = heap->busy, busy_end = busy + heap->nr_busy;
 
+	most = min(most, CLAIM_PAGES);
 	if (!heap->nr_busy || busy_end <= page || busy >= end)
-		return bw_core_reclaim_begin(&heap->core, page, end,
-					     CLAIM_PAGES, run);
-	return bw_core_reclaim_begin(&heap->core, page, busy, CLAIM_PAGES,
-				     run) ||
-	       bw_core_reclaim_begin(&heap->core, busy_end, end, CLAIM_PAGES,
-				     run);
+		return bw_core_reclaim_begin(&heap->core, page, end, most, run);
+	return bw_core_reclaim_begin(&heap->core, page, busy, most, run) ||
+	       bw_core_reclaim_begin(&heap->core, busy_end, end, most, run);
 }
 
 /*
- * Gives back what is lazy in [page, page + npages). The mmap lock is held for
- * reading: arenas stay.
+ * Gives back what is lazy in [page, page + npages), at most @most pages. Needs
+ * no lock and no memory: the shrinker calls it for any heap.
  */
-u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages)
+u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages, u32 most)
 {
 	u32 end = page + npages;
 	u64 frames = 0;
 
-	for (;;) {
+	while (most) {
 		struct bw_run run;
 		bool found;
 
 		spin_lock(&heap->lock);
-		found = claim_locked(heap, page, end, &run);
+		found = claim_locked(heap, page, end, most, &run);
 		spin_unlock(&heap->lock);
 		if (!found)
-			return frames;
+			break;
+		most -= run.npages;
 		unmap_pages(heap, run.page, run.npages);
-		frames += drop_pages(heap, run.page, run.npages);
+		frames += drop_pages(heap, run.page, run.npages, &run);
 		spin_lock(&heap->lock);
 		bw_core_reclaim_end(&heap->core, &run);
 		spin_unlock(&heap->lock);
 		page = run.page + run.npages;
 		cond_resched();
 	}
+	return frames;
 }
 
 /* What a discard takes: neighbouring ranges, each inside one live span. */
@@ -176,7 +182,7 @@ static int discard(struct bw_heap *heap, const struct burrow_range *range,
 	last = &range[d.nr - 1];
 	npages = last->page + last->npages - range->page;
 	unmap_pages(heap, range->page, npages);
-	*frames += drop_pages(heap, range->page, npages);
+	*frames += drop_pages(heap, range->page, npages, &d.span[0]);
 	*done += d.nr;
 	spin_lock(&heap->lock);
 	discard_end_locked(heap, &d);
@@ -217,7 +223,8 @@ int bw_reclaim_ranges(struct bw_heap *heap, const struct burrow_range *range,
 						 r->npages);
 		spin_unlock(&heap->lock);
 		if (unused) {
-			*frames += bw_reclaim_free(heap, r->page, r->npages);
+			*frames += bw_reclaim_free(heap, r->page, r->npages,
+						   r->npages);
 			(*done)++;
 		} else {
 			err = discard(heap, r, good - *done, done, frames);

@@ -341,6 +341,18 @@ void bw_core_arena_del(struct bw_core *core, u32 index)
 	core->arena[index] = NULL;
 }
 
+bool bw_core_run_is_there(const struct bw_core *core, const struct bw_run *run)
+{
+	u64 word;
+
+	return find_run(core, run->page, run->gen, &word);
+}
+
+bool bw_core_is_lazy(const struct bw_core *core, u32 page, u32 npages)
+{
+	return next_lazy(core, page, page + npages) < page + npages;
+}
+
 bool bw_core_page_is_mapped(const struct bw_core *core, u32 page)
 {
 	u32 index = page >> BURROW_ARENA_PAGE_SHIFT;

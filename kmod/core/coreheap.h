@@ -129,6 +129,10 @@ bool bw_core_page_in_span(const struct bw_core *core, u32 page);
 bool bw_core_page_is_usable(const struct bw_core *core, u32 page);
 /* Is no page of the range in a live span (and every arena of it mapped). */
 bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages);
+/* Does the run or span still stand (C4). */
+bool bw_core_run_is_there(const struct bw_core *core, const struct bw_run *run);
+/* Is any page of the range lazy. */
+bool bw_core_is_lazy(const struct bw_core *core, u32 page, u32 npages);
 bool bw_core_page_is_mapped(const struct bw_core *core, u32 page);
 
 /* 0, or a number that names the invariant which does not hold. */

@@ -228,8 +228,23 @@ static struct kunit_case heap_cases[] = {
 	{}
 };
 
+static int suite_init(struct kunit_suite *suite)
+{
+	int err = bw_arenas_init();
+
+	return err ? err : bw_lazy_init("burrow_kunit_piece");
+}
+
+static void suite_exit(struct kunit_suite *suite)
+{
+	bw_lazy_exit();
+	bw_arenas_exit();
+}
+
 static struct kunit_suite heap_suite = {
 	.name = "burrow_heap",
+	.suite_init = suite_init,
+	.suite_exit = suite_exit,
 	.init = place_init,
 	.exit = place_exit,
 	.test_cases = heap_cases,

@@ -239,7 +239,8 @@ struct burrow_heap_stats {
 	__u64 out_kmeta_bytes;		/* K-words and the kernel's own tables */
 	__u64 out_nr_alloc;		/* since the set-up: spans */
 	__u64 out_nr_free;
-	__u64 out_nr_reclaimed;		/* frames */
+	__u64 out_nr_reclaimed;		/* frames, however */
+	__u64 out_nr_shrunk;		/* of these, under memory pressure */
 	__u64 out_nr_faults;
 	__u64 out_user_frames;		/* all heaps of this uid, metadata too */
 	__u64 out_user_limit;		/* ~0 where there is none */
@@ -247,10 +248,22 @@ struct burrow_heap_stats {
 	__u32 out_pad;
 };
 
+/*
+ * HEAP_RECLAIM: gives about so many bytes of lazy memory back, from where pages
+ * became lazy first. ~0 is all.
+ */
+struct burrow_heap_reclaim {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 bytes;
+	__u64 out_bytes;
+};
+
 /* No size in the number: it stays the same when the struct grows. */
 #define BURROW_IOC_QUERY		_IO(BURROW_IOC_MAGIC, 0x00)
 #define BURROW_IOC_HEAP_SETUP		_IO(BURROW_IOC_MAGIC, 0x01)
 #define BURROW_IOC_HEAP_STATS		_IO(BURROW_IOC_MAGIC, 0x02)
+#define BURROW_IOC_HEAP_RECLAIM		_IO(BURROW_IOC_MAGIC, 0x03)
 #define BURROW_IOC_ARENA_ADD		_IO(BURROW_IOC_MAGIC, 0x08)
 #define BURROW_IOC_SPAN_ALLOC		_IO(BURROW_IOC_MAGIC, 0x10)
 #define BURROW_IOC_SPAN_FREE		_IO(BURROW_IOC_MAGIC, 0x11)
