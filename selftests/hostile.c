@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-only OR MIT
+/*
+ * hostile: U-words are the process's own, whatever it writes there. The same
+ * work is done beside well-behaved U-words, beside garbage, and beside threads
+ * that never stop writing garbage: the kernel answers alike each time.
+ */
+#include <pthread.h>
+
+#include "burrow_selftest.h"
+#include "touch.h"
+
+#define ARENAS		2U
+#define STEPS		400U
+#define SLOTS		64U
+
+/* xorshift: the same numbers for the same seed, everywhere. */
+static __u64 next_random(__u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/**
+ * struct trace - what the kernel answered, step by step
+ * @sum:	of every answer
+ * @word:	the first span's K-word in each step
+ * @bad:	memory or words that were not as they have to be
+ */
+struct trace {
+	__u64 sum;
+	__u64 word[STEPS];
+	__u32 bad;
+};
+
+static void trace_add(struct trace *t, __u64 val)
+{
+	t->sum = t->sum * 6364136223846793005ULL + val + 1;
+}
+
+struct work {
+	struct heap *h;
+	struct burrow_span_ref ref[SLOTS];
+	__u32 npages[SLOTS];	/* 0: none */
+	__u64 seed;
+};
+
+static void slot_fill(struct work *w, __u32 i, __u32 r, struct trace *t)
+{
+	struct burrow_span_alloc arg = {
+		.flags = r & 1 ? BURROW_ALLOC_LAZY : 0,
+		.spans = U64(&w->ref[i]), .nr = 1,
+		.npages = r % 29 + 1,
+		.align = 1U << (r / 29 % 4),
+		.kind = r / 256 % BURROW_KIND_STACK,
+		.cls = r / 1024 % BURROW_NR_CLASSES,
+	};
+	size_t bytes = arg.npages * BURROW_PAGE_SIZE;
+	char *p;
+
+	trace_add(t, spans_alloc(w->h, &arg));
+	if (arg.out_nr != 1)
+		return;
+	w->npages[i] = arg.npages;
+	p = page_addr(w->h, w->ref[i].page);
+	t->bad += !needs_zero(w->h, w->ref[i]) && !bytes_are(p, 0, bytes);
+	memset(p, i + 1, bytes);
+}
+
+static void slot_empty(struct work *w, __u32 i, __u32 r, struct trace *t)
+{
+	t->bad += !bytes_are(page_addr(w->h, w->ref[i].page), i + 1,
+			     w->npages[i] * BURROW_PAGE_SIZE);
+	trace_add(t, span_free(w->h, r & 2 ? BURROW_FREE_RECLAIM : 0,
+			       w->ref[i]));
+	trace_add(t, span_free(w->h, 0, w->ref[i]));
+	w->npages[i] = 0;
+}
+
+static void slot_reclaim(struct work *w, __u32 i, struct trace *t)
+{
+	char *p = page_addr(w->h, w->ref[i].page);
+
+	trace_add(t, range_reclaim(w->h, w->ref[i].page, 1));
+	t->bad += !bytes_are(p, 0, BURROW_PAGE_SIZE);
+	memset(p, i + 1, BURROW_PAGE_SIZE);
+}
+
+static void work_run(struct heap *h, struct trace *t)
+{
+	struct work w = { .h = h, .seed = 88172645463325252ULL };
+	struct burrow_heap_stats stats;
+	__u32 step;
+
+	memset(t, 0, sizeof(*t));
+	for (step = 0; step < STEPS; step++) {
+		__u32 r = next_random(&w.seed) >> 20, i = r % SLOTS;
+
+		if (!w.npages[i])
+			slot_fill(&w, i, r / SLOTS, t);
+		else if (r & 0x10000)
+			slot_reclaim(&w, i, t);
+		else
+			slot_empty(&w, i, r / SLOTS, t);
+		t->word[step] = kword(h, w.ref[i].page);
+		trace_add(t, t->word[step]);
+	}
+	heap_stats(h->fd, &stats);
+	trace_add(t, stats.out_spans);
+	trace_add(t, stats.out_pages_live);
+	trace_add(t, stats.out_pages_free);
+	trace_add(t, stats.out_pages_lazy);
+	trace_add(t, stats.out_frames);
+	trace_add(t, stats.out_nr_reclaimed);
+}
+
+enum garbage { GARBAGE_NONE, GARBAGE_ONES, GARBAGE_RANDOM };
+
+static void u_words_fill(struct heap *h, enum garbage garbage, __u64 seed)
+{
+	size_t i, n = ARENAS * BURROW_UMETA_SIZE / sizeof(__u64);
+	volatile __u64 *word = (__u64 *)h->umeta;
+
+	for (i = 0; i < n && garbage != GARBAGE_NONE; i++)
+		word[i] = garbage == GARBAGE_ONES ? ~0ULL : next_random(&seed);
+}
+
+FIXTURE(heap) {
+	struct heap h;
+	struct trace want, got;
+};
+
+/* Each test compares with a heap whose U-words nobody touched. */
+FIXTURE_SETUP(heap)
+{
+	struct heap quiet;
+
+	ASSERT_EQ(0, heap_ready(&quiet, ARENAS));
+	work_run(&quiet, &self->want);
+	ASSERT_EQ(0, self->want.bad);
+	ASSERT_EQ(0, heap_ready(&self->h, ARENAS));
+}
+
+FIXTURE_TEARDOWN(heap)
+{
+	EXPECT_EQ(self->want.sum, self->got.sum);
+	EXPECT_EQ(0, memcmp(self->want.word, self->got.word,
+			    sizeof(self->want.word)));
+	EXPECT_EQ(0, self->got.bad);
+}
+
+TEST_F(heap, two_quiet_heaps_answer_alike)
+{
+	work_run(&self->h, &self->got);
+}
+
+TEST_F(heap, u_words_of_all_ones_change_no_answer)
+{
+	u_words_fill(&self->h, GARBAGE_ONES, 0);
+	work_run(&self->h, &self->got);
+}
+
+TEST_F(heap, random_u_words_change_no_answer)
+{
+	u_words_fill(&self->h, GARBAGE_RANDOM, 1234567);
+	work_run(&self->h, &self->got);
+}
+
+TEST_F(heap, absent_u_words_change_no_answer)
+{
+	__u32 i;
+
+	for (i = 0; i < ARENAS; i++)
+		ASSERT_EQ(0, part_unmap(&self->h, BURROW_MMAP_UMETA, i));
+	work_run(&self->h, &self->got);
+}
+
+struct scribbler {
+	struct heap *h;
+	__u64 seed;
+	unsigned long words;
+	int stop;
+};
+
+static void *scribbler_run(void *arg)
+{
+	struct scribbler *s = arg;
+	size_t n = ARENAS * BURROW_UMETA_SIZE / sizeof(__u64);
+	volatile __u64 *word = (__u64 *)s->h->umeta;
+
+	do {
+		__u64 r = next_random(&s->seed);
+
+		word[r % n] = r;
+		s->words++;
+	} while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE));
+	return NULL;
+}
+
+TEST_F(heap, u_words_that_change_all_the_time_change_no_answer)
+{
+	struct scribbler s[2] = {
+		{ .h = &self->h, .seed = 3 }, { .h = &self->h, .seed = 5 },
+	};
+	pthread_t thread[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, scribbler_run,
+					    &s[i]));
+	work_run(&self->h, &self->got);
+	for (i = 0; i < 2; i++) {
+		__atomic_store_n(&s[i].stop, 1, __ATOMIC_RELEASE);
+		pthread_join(thread[i], NULL);
+		EXPECT_LT(0, s[i].words);
+	}
+}
+
+/* A thread that tries to write K-words meets SIGSEGV, while they change. */
+static void *forger_run(void *arg)
+{
+	struct scribbler *s = arg;
+	size_t n = ARENAS * BURROW_ARENA_PAGES;
+
+	do {
+		char *at = (char *)&s->h->kmeta[next_random(&s->seed) % n];
+
+		if (touch_write(at, 1) == SIGSEGV)
+			s->words++;
+		else
+			break;
+	} while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE));
+	return NULL;
+}
+
+TEST_F(heap, k_words_under_attack_change_no_answer)
+{
+	struct scribbler s = { .h = &self->h, .seed = 7 };
+	pthread_t thread;
+
+	ASSERT_EQ(0, touch_init());
+	ASSERT_EQ(0, pthread_create(&thread, NULL, forger_run, &s));
+	work_run(&self->h, &self->got);
+	EXPECT_EQ(0, __atomic_load_n(&s.stop, __ATOMIC_RELAXED));
+	__atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	EXPECT_LT(0, s.words);
+}
+
+TEST_HARNESS_MAIN
