@@ -112,8 +112,8 @@ int bw_core_discard_begin(struct bw_core *core, u32 page, u32 npages,
 void bw_core_discard_end(struct bw_core *core, const struct bw_run *run);
 
 /*
- * Claims the first lazy run in [page, end), at most @most pages. False when
- * there is none.
+ * Claims the first lazy run in [page, end), at most @most pages (not 0). False
+ * when there is none.
  */
 bool bw_core_reclaim_begin(struct bw_core *core, u32 page, u32 end, u32 most,
 			   struct bw_run *out);
@@ -127,7 +127,10 @@ void bw_core_clear_resident(struct bw_core *core, u32 page, u32 npages);
 bool bw_core_page_in_span(const struct bw_core *core, u32 page);
 /* May the process touch this page: in a span, or lazy. */
 bool bw_core_page_is_usable(const struct bw_core *core, u32 page);
-/* Is no page of the range in a live span (and every arena of it mapped). */
+/*
+ * Is no page of the range in a live span (and every arena of it mapped). The
+ * range lies inside the window.
+ */
 bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages);
 /* Does the run or span still stand (C4). */
 bool bw_core_run_is_there(const struct bw_core *core, const struct bw_run *run);

@@ -98,7 +98,7 @@ static struct bw_sum sum_of_bits(const u64 *word)
 			s.start = run;
 		at_start = false;
 		s.max = max(s.max, run);
-		if (s.max < 62)
+		if (s.max < env_popcount(x))
 			s.max = max(s.max, longest_run(x));
 		run = env_clz(~x);
 	}
@@ -223,12 +223,14 @@ void bw_pagemap_arena_del(struct bw_pagemap *pm, u32 arena)
 /**
  * struct search - a walk from left to right
  * @need:	pages wanted in a row
+ * @mask:	alignment wanted, less one
  * @from:	pages below do not count
  * @run:	free pages found directly before where the walk is
  * @page:	where that run begins
  */
 struct search {
 	u32 need;
+	u32 mask;
 	u32 from;
 	u32 run;
 	u32 page;
@@ -240,7 +242,13 @@ static bool run_grow(struct search *s, u32 page, u32 n)
 	if (!s->run)
 		s->page = page;
 	s->run += n;
-	return s->run >= s->need;
+	return s->run >= s->need + (u64)(-s->page & s->mask);
+}
+
+/* Where in the complete run the wanted pages begin. */
+static u32 run_begin(const struct search *s)
+{
+	return (s->page + s->mask) & ~s->mask;
 }
 
 static bool search_bits(struct search *s, const u64 *word, u32 page)
@@ -310,23 +318,24 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 	return false;
 }
 
-static u32 find_from(const struct bw_pagemap *pm, u32 npages, u32 from)
+static u32 find_from(const struct bw_pagemap *pm, u32 npages, u32 mask,
+		     u32 from)
 {
-	struct search s = { .need = npages, .from = from };
+	struct search s = { .need = npages, .mask = mask, .from = from };
 	u32 root = pm->nr_levels - 1;
 
 	if (!search_node(pm, &s, pm->sum[root], root, 0))
 		return BW_NO_PAGE;
-	return s.page;
+	return run_begin(&s);
 }
 
 /*
  * The lowest free pages lie in the chunk of the hint as a rule, and then its
  * bits alone answer: what begins there begins below all else (P3).
  */
-static u32 find_at_hint(const struct bw_pagemap *pm, u32 npages)
+static u32 find_at_hint(const struct bw_pagemap *pm, u32 npages, u32 mask)
 {
-	struct search s = { .need = npages, .from = pm->hint };
+	struct search s = { .need = npages, .mask = mask, .from = pm->hint };
 	u32 chunk = pm->hint >> BW_CHUNK_SHIFT;
 	const struct bw_pagemap_leaf *leaf;
 	u32 c = chunk % BW_ARENA_CHUNKS;
@@ -337,26 +346,19 @@ static u32 find_at_hint(const struct bw_pagemap *pm, u32 npages)
 	if (!leaf || !search_bits(&s, &leaf->free[c * BW_CHUNK_WORDS],
 				  chunk << BW_CHUNK_SHIFT))
 		return BW_NO_PAGE;
-	return s.page;
+	return run_begin(&s);
 }
 
 u32 bw_pagemap_find(struct bw_pagemap *pm, u32 npages, u32 align)
 {
-	u32 page = find_at_hint(pm, npages);
+	u32 page = find_at_hint(pm, npages, align - 1);
 
 	if (page == BW_NO_PAGE) {
 		settle(pm);
-		page = find_from(pm, npages, pm->hint);
+		page = find_from(pm, npages, align - 1, pm->hint);
 	}
-	if (npages == 1 && page != BW_NO_PAGE)
+	if (npages == 1 && align == 1 && page != BW_NO_PAGE)
 		pm->hint = page;
-	if (page == BW_NO_PAGE || !(page & (align - 1)))
-		return page;
-
-	settle(pm);
-	/* Each step lands on a run that begins higher: it ends. */
-	while (page != BW_NO_PAGE && page & (align - 1))
-		page = find_from(pm, npages, (page | (align - 1)) + 1);
 	return page;
 }
 
@@ -457,7 +459,7 @@ int bw_pagemap_check(struct bw_pagemap *pm)
 		}
 	}
 	/* An unaligned search from 0 must not find what the hint hides. */
-	if (find_from(pm, 1, 0) < pm->hint)
+	if (find_from(pm, 1, 0, 0) < pm->hint)
 		return 3;
 	return 0;
 }
