@@ -24,7 +24,7 @@ include selftests/core.mk
 include selftests/build.mk
 
 help:
-	@sed -n 's/^#@ //p' $(firstword $(MAKEFILE_LIST))
+	@sed -n 's/^#@ //p' $(filter %Makefile %.mk,$(MAKEFILE_LIST))
 
 #@ run		build all; the demo in user-only mode, then in a VM in kernel mode
 run: deps

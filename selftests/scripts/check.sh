@@ -94,6 +94,8 @@ kernel_tests()
 	done
 	echo "timeout=120 BURROW_MODE=kernel $out/static/spans"
 	echo "timeout=300 $out/static/both /t/parity"
+	echo "timeout=300 BURROW_MODE=kernel $out/static/parker_test"
+	echo "timeout=300 BURROW_MODE=kernel $out/static/stress_test"
 }
 
 do_build() { stage build one "library and module build without a warning" \

@@ -33,12 +33,13 @@ echo "1..3"
 ignore=FILE_PATH_CHANGES,NEW_TYPEDEFS,SPLIT_STRING,VOLATILE,CONST_STRUCT
 ignore=$ignore,PREFER_KERNEL_TYPES,CONSTANT_COMPARISON,AVOID_EXTERNS
 ignore=$ignore,USE_RELATIVE_PATH,EMBEDDED_FUNCTION_NAME,LINUX_VERSION_CODE
-ignore=$ignore,MACRO_ARG_REUSE,COMPLEX_MACRO,TRACING_LOGGING
+ignore=$ignore,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_ARG_REUSE,COMPLEX_MACRO,TRACING_LOGGING
 if src=$(selftests/vm/source.sh 2>"$out/style/source.log"); then
 	git ls-files -co --exclude-standard '*.c' '*.h' |
 		xargs perl "$src/scripts/checkpatch.pl" --no-tree --no-summary \
 		--terse --strict --show-types --max-line-length=100 \
 		--ignore "$ignore" -f >"$out/style/checkpatch.log" 2>&1
+	rm -f .checkpatch-camelcase.git.*
 	if grep -q '' "$out/style/checkpatch.log"; then
 		tell fail "checkpatch has nothing to say" "$out/style/checkpatch.log"
 	else

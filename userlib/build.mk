@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: MIT
+# The library's part of the one Makefile.
+#
+#@ examples	the demo, dynamic and static
+#@ static	what runs in a VM: the demo, the parity script, stress tests
+#@ check-lib	the library's tests: plain, debug, sanitizers, clang
+#@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
+#@ install, uninstall	below DESTDIR and PREFIX
+#
+# Everything is built once for each *flavour*, a compiler with flags of its
+# own, in $(O)/<flavour>:
+#
+#	rel	what is installed
+#	dbg	gcc, BW_DEBUG=1
+#	asan	gcc, address and undefined behaviour sanitizers, BW_DEBUG=1
+#	tsan	gcc, thread sanitizer, BW_DEBUG=1
+#	clang	clang, BW_DEBUG=1
+
+O	?= build
+CC	?= cc
+CLANG	?= clang
+CFLAGS	?= -O2 -g
+PREFIX	?= /usr/local
+RESULTS	?= $(O)/results
+
+BW_VERSION := 0.1.0
+BW_SONAME := libburrow.so.0
+
+bw-lib-src := \
+	userlib/src/base/error.c \
+	userlib/src/base/fmt.c \
+	userlib/src/base/futex.c \
+	userlib/src/base/lock.c \
+	userlib/src/base/options.c \
+	userlib/src/base/stats.c \
+	userlib/src/base/sysmem.c \
+	userlib/src/base/throw.c \
+	kmod/core/pagemap.c \
+	kmod/core/span.c \
+	kmod/core/coreheap.c \
+	userlib/src/backend/window.c \
+	userlib/src/backend/user_frame.c \
+	userlib/src/backend/user_park.c \
+	userlib/src/backend/user_span.c \
+	userlib/src/backend/user.c \
+	userlib/src/backend/dev.c \
+	userlib/src/backend/select.c \
+	userlib/src/heap/heap.c \
+	userlib/src/heap/parker.c
+
+# Linked into tests only.
+bw-test-src := userlib/src/backend/failnth.c
+
+# One program each. The second list has threads and runs under tsan as well.
+bw-tests-single := options_test mode_test user_test lookup_test frame_test \
+	failnth_test window_test
+bw-tests-threads := lock_test parker_test stress_test
+bw-tests := $(bw-tests-single) $(bw-tests-threads)
+
+bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
+	-Wmissing-prototypes -Wno-unused-parameter -fno-common \
+	-D_GNU_SOURCE= -pthread -MMD -MP \
+	-Iuapi -Iuserlib/include -Iuserlib/src -Ikmod
+
+bw-cc-rel = $(CC)
+bw-cc-dbg = $(CC)
+bw-cc-asan = gcc
+bw-cc-tsan = gcc
+bw-cc-clang = $(CLANG)
+bw-flags-rel = $(CFLAGS) -fPIC -DBW_DEBUG=0
+bw-flags-dbg = $(CFLAGS) -DBW_DEBUG=1
+bw-flags-asan = -O1 -g -fsanitize=address,undefined \
+	-fno-sanitize-recover=all -fno-omit-frame-pointer -DBW_DEBUG=1
+bw-flags-tsan = -O1 -g -fsanitize=thread -DBW_DEBUG=1
+bw-flags-clang = $(CFLAGS) -DBW_DEBUG=1
+
+# $(1): flavour. Objects, the library of this flavour, its tests.
+define bw-flavour
+bw-obj-$(1) := $$(bw-lib-src:%.c=$$(O)/$(1)/%.o)
+bw-testobj-$(1) := $$(bw-test-src:%.c=$$(O)/$(1)/%.o)
+
+$$(O)/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	@echo '  $(1) $$<'
+	@$$(bw-cc-$(1)) $$(bw-cflags) $$(bw-flags-$(1)) -c -o $$@ $$<
+
+$$(O)/$(1)/libburrow.a: $$(bw-obj-$(1))
+	@echo '  $(1) $$(@F)'
+	@rm -f $$@
+	@$(AR) rcs $$@ $$^
+
+$$(O)/$(1)/tests/%: $$(O)/$(1)/userlib/tests/%.o $$(bw-testobj-$(1)) \
+		$$(O)/$(1)/libburrow.a
+	@mkdir -p $$(@D)
+	@echo '  $(1) $$(@F)'
+	@$$(bw-cc-$(1)) $$(bw-flags-$(1)) -pthread -o $$@ $$^
+
+.PRECIOUS: $$(O)/$(1)/%.o
+-include $$(patsubst %.o,%.d,$$(bw-obj-$(1)) $$(bw-testobj-$(1)))
+-include $$(patsubst %,$$(O)/$(1)/userlib/tests/%.d,$$(bw-tests))
+endef
+$(foreach f,rel dbg asan tsan clang,$(eval $(call bw-flavour,$(f))))
+
+# The library, as installed.
+.PHONY: lib
+lib: $(O)/libburrow.a $(O)/libburrow.so.$(BW_VERSION) $(O)/burrow.pc
+
+$(O)/libburrow.a: $(O)/rel/libburrow.a
+	@cp $< $@
+
+$(O)/libburrow.so.$(BW_VERSION): $(bw-obj-rel) userlib/libburrow.map
+	@echo '  $(CC) $(@F)'
+	@$(CC) $(CFLAGS) -shared -pthread -Wl,-soname,$(BW_SONAME) \
+		-Wl,--version-script=userlib/libburrow.map -Wl,-z,defs \
+		-Wl,-z,relro,-z,now -o $@ $(bw-obj-rel)
+	@ln -sf $(@F) $(O)/$(BW_SONAME)
+	@ln -sf $(BW_SONAME) $(O)/libburrow.so
+
+# PREFIX may differ from one call to the next.
+.PHONY: bw-force
+$(O)/burrow.pc: userlib/burrow.pc.in bw-force
+	@mkdir -p $(@D)
+	@sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(BW_VERSION)|' \
+		$< > $@
+
+# Programs that know only the public headers; static ones run anywhere.
+bw-parity-src := \
+	selftests/parity/say.c \
+	selftests/parity/memory.c \
+	selftests/parity/parity.c
+bw-prog-src := userlib/examples/spans.c selftests/parity/both.c \
+	$(bw-parity-src)
+-include $(bw-prog-src:%.c=$(O)/rel/%.d)
+
+bw-spans-obj := $(O)/rel/userlib/examples/spans.o
+bw-parity-obj := $(bw-parity-src:%.c=$(O)/rel/%.o)
+
+$(O)/examples/spans $(O)/static/spans: $(bw-spans-obj) $(O)/libburrow.a
+$(O)/parity $(O)/static/parity: $(bw-parity-obj) $(O)/libburrow.a
+$(O)/static/both: $(O)/rel/selftests/parity/both.o
+
+$(O)/examples/spans $(O)/parity:
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+$(O)/static/spans $(O)/static/parity $(O)/static/both:
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
+
+.PHONY: examples static check-parity-host
+examples: $(O)/examples/spans $(O)/static/spans
+static: $(O)/static/spans $(O)/static/parity $(O)/static/both
+check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
+
+# Tests that fit both modes, for a machine with the module:
+# BURROW_MODE=kernel stress_test.
+bw-both-modes := parker_test stress_test
+
+$(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
+		$(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
+
+static: $(bw-both-modes:%=$(O)/static/%)
+
+# Tests: TAP on the terminal and, a file each, in $(RESULTS).
+bw-runs := \
+	$(bw-tests:%=rel/tests/%) \
+	$(bw-tests:%=dbg/tests/%) \
+	$(bw-tests:%=asan/tests/%) \
+	$(bw-tests-threads:%=tsan/tests/%) \
+	$(bw-tests:%=clang/tests/%)
+
+.PHONY: check-lib
+check-lib: lib $(bw-runs:%=$(O)/%)
+	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
+	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
+		userlib/libburrow.map $(RESULTS)/lib-exports.tap
+
+bw-dest = $(DESTDIR)$(PREFIX)
+.PHONY: install uninstall
+install: lib
+	install -d $(bw-dest)/include/burrow $(bw-dest)/lib/pkgconfig
+	install -m 644 userlib/include/burrow.h $(bw-dest)/include/
+	install -m 644 userlib/include/burrow/*.h uapi/burrow/*.h \
+		$(bw-dest)/include/burrow/
+	install -m 644 $(O)/libburrow.a $(bw-dest)/lib/
+	install -m 755 $(O)/libburrow.so.$(BW_VERSION) $(bw-dest)/lib/
+	ln -sf libburrow.so.$(BW_VERSION) $(bw-dest)/lib/$(BW_SONAME)
+	ln -sf $(BW_SONAME) $(bw-dest)/lib/libburrow.so
+	install -m 644 $(O)/burrow.pc $(bw-dest)/lib/pkgconfig/
+
+uninstall:
+	rm -f $(bw-dest)/include/burrow.h
+	rm -f $(patsubst %,$(bw-dest)/include/burrow/%, \
+		$(notdir $(wildcard userlib/include/burrow/*.h uapi/burrow/*.h)))
+	rm -f $(bw-dest)/lib/libburrow.a $(bw-dest)/lib/libburrow.so \
+		$(bw-dest)/lib/$(BW_SONAME) \
+		$(bw-dest)/lib/libburrow.so.$(BW_VERSION) \
+		$(bw-dest)/lib/pkgconfig/burrow.pc
+	-rmdir $(bw-dest)/include/burrow

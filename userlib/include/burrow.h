@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* burrow: everything the library offers. */
+#ifndef BURROW_H
+#define BURROW_H
+
+#include "burrow/heap.h"
+
+#endif

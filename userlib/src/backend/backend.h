@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * backend: the seam between the library and whoever keeps the page heap.
+ *
+ *	bw_heap_*, bw_parker_*	heap/
+ *	  struct bw_backend_ops	<- here
+ *	    dev.c		the module, by ioctls of /dev/burrow
+ *	    user*.c		kmod/core, mmap, madvise and futex
+ *	    failnth.c		for tests: another backend, one step of which fails
+ *
+ * Kernel mode and user mode differ below this line and nowhere else.
+ *
+ * Results are 0 or a negative errno and mean what burrow/burrow.h says of
+ * them. A vector call does its elements in order and stops at the first that
+ * fails: *done is how many were done, the result why the next one was not (an
+ * ioctl says the same in another shape). In a child after fork() every call
+ * but close is -EXDEV.
+ */
+#ifndef BW_BACKEND_BACKEND_H
+#define BW_BACKEND_BACKEND_H
+
+#include "base/options.h"
+#include "burrow/burrow.h"
+#include "window.h"
+
+#define BW_NO_SLOT	(~0U)
+
+struct bw_backend;
+
+struct bw_backend_ops {
+	/* The heap, its memory and its reservation go. Nobody uses them. */
+	void (*close)(struct bw_backend *be);
+
+	/*
+	 * An arena at @index or the lowest free one (BURROW_ARENA_ANY), with
+	 * data, U-words and K-words mapped. All or nothing.
+	 * -EOPNOTSUPP kind; -EINVAL index; -EEXIST; -ENOSPC; -ENOMEM
+	 */
+	int (*arena_add)(struct bw_backend *be, u32 kind, u32 index,
+			 u32 *out_index);
+
+	/*
+	 * @req: npages, align, kind, cls and flags; @nr up to max_batch. Pages
+	 * are populated unless flags has BURROW_ALLOC_LAZY.
+	 * -EINVAL; -EOPNOTSUPP kind or flag; -ENOSPC; -ENOMEM
+	 */
+	int (*span_alloc)(struct bw_backend *be,
+			  const struct burrow_span_alloc *req,
+			  struct burrow_span_ref *spans, u32 nr, u32 *done);
+
+	/* -EINVAL nr; -EOPNOTSUPP flag; -ESTALE; -EBUSY */
+	int (*span_free)(struct bw_backend *be, u32 flags,
+			 const struct burrow_span_ref *spans, u32 nr,
+			 u32 *done);
+
+	/*
+	 * Each range inside one live span, or in none. *frames counts 4 KiB
+	 * frames given back.
+	 * -EINVAL nr, range; -ESTALE; -EBUSY
+	 */
+	int (*span_reclaim)(struct bw_backend *be,
+			    const struct burrow_range *ranges, u32 nr,
+			    u32 *done, u64 *frames);
+
+	int (*stats)(struct bw_backend *be, struct burrow_heap_stats *out);
+
+	/* The lowest free slot. -EMFILE; -ENOMEM */
+	int (*thread_add)(struct bw_backend *be, u32 *slot);
+
+	/* -ENXIO; -EBUSY: somebody sleeps in it */
+	int (*thread_del)(struct bw_backend *be, u32 slot);
+
+	/*
+	 * Takes the slot's token or sleeps until there is one; 0 only with a
+	 * token. Once the caller is the slot's sleeper, @swap is unparked,
+	 * unless it is BW_NO_SLOT; whatever ends the sleep, that was done once.
+	 * @deadline: absolute CLOCK_MONOTONIC ns, 0 for none.
+	 * Before it: -EINVAL deadline; -ENXIO slot; -EBUSY another sleeper.
+	 * -ENXIO swap; -ETIMEDOUT; -EINTR
+	 */
+	int (*park)(struct bw_backend *be, u32 slot, u64 deadline, u32 swap);
+
+	/* -ENXIO */
+	int (*unpark)(struct bw_backend *be, u32 slot);
+
+	/* Does it all hold? 0, a number that says what does not, or -errno. */
+	int (*check)(struct bw_backend *be);
+};
+
+/**
+ * struct bw_backend - what every backend has
+ * @ops:	what it does						[const]
+ * @mode:	"kernel" or "user"					[const]
+ * @max_batch:	elements of one vector call				[const]
+ * @max_threads: thread slots						[const]
+ * @window:	see window.h						[const]
+ */
+struct bw_backend {
+	const struct bw_backend_ops *ops;
+	const char *mode;
+	u32 max_batch;
+	u32 max_threads;
+	struct bw_window window;
+};
+
+/*
+ * Each opens one backend: 0, or a negative errno and a line for
+ * bw_error_last(). bw_backend_open() is the choice between the first two, as
+ * the options say.
+ */
+int bw_backend_open_dev(const struct bw_options *o, struct bw_backend **out);
+int bw_backend_open_user(const struct bw_options *o, struct bw_backend **out);
+int bw_backend_open(const struct bw_options *o, struct bw_backend **out);
+
+/*
+ * Wraps @inner, which the wrapper then closes, so that step number @nth (from
+ * 1) fails with @err. A step is a call that may fail, or one element of a
+ * vector call; elements before it are done. With @nth 0 none fails.
+ */
+int bw_backend_open_failnth(struct bw_backend *inner, u64 nth, int err,
+			    struct bw_backend **out);
+/* Steps so far. */
+u64 bw_backend_failnth_steps(struct bw_backend *be);
+
+#endif

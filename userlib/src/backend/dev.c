@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: MIT
+/*
+ * dev: the page heap is the module's, and each operation is one ioctl.
+ *
+ *	backend ops		<- here
+ *	  /dev/burrow		kmod/ioctl.c
+ *
+ * Nothing is tried twice. The one thing that takes more than a call is an
+ * arena: ARENA_ADD, then three mappings over the reservation, the data last,
+ * for that is what makes its pages usable.
+ */
+#include <fcntl.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "backend.h"
+#include "base/error.h"
+#include "base/lock.h"
+#include "base/sysmem.h"
+#include "burrow/heap.h"
+
+#define FEATURES_NEEDED \
+	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK)
+
+/**
+ * struct bw_dev - a heap in the kernel
+ * @be:		what every backend has
+ * @fd:		the open file						[const]
+ * @arenas:	of what follows
+ * @stranded:	a bit for each arena that was added but whose mapping failed
+ *		before the first: only a mapping's end takes an arena away, so
+ *		the next who needs one gets this				[arenas]
+ */
+struct bw_dev {
+	struct bw_backend be;
+	int fd;
+	struct bw_lock arenas;
+	u64 stranded[BURROW_MAX_ARENAS / 64];
+};
+
+static struct bw_dev *to_dev(struct bw_backend *be)
+{
+	return container_of(be, struct bw_dev, be);
+}
+
+static int call(struct bw_backend *be, unsigned long nr, void *arg)
+{
+	int saved = errno, err = 0;
+
+	if (ioctl(to_dev(be)->fd, nr, arg) < 0)
+		err = -errno;
+	errno = saved;
+	return err;
+}
+
+/* How a vector call ended, in the shape the seam has. */
+static int vector_end(int err, u32 out_nr, u32 out_errno, u32 *done)
+{
+	*done = err ? 0 : out_nr;
+	return err ? err : -(int)out_errno;
+}
+
+static const struct view {
+	enum burrow_mmap_kind kind;
+	int prot;
+	size_t size;
+} views[] = {
+	{ BURROW_MMAP_KMETA, PROT_READ, BURROW_KMETA_SIZE },
+	{ BURROW_MMAP_UMETA, PROT_READ | PROT_WRITE, BURROW_UMETA_SIZE },
+	{ BURROW_MMAP_DATA, PROT_READ | PROT_WRITE, BURROW_ARENA_SIZE },
+};
+
+static char *view_addr(const struct bw_window *w, const struct view *v,
+		       u32 index)
+{
+	switch (v->kind) {
+	case BURROW_MMAP_KMETA:
+		return bw_window_kmeta(w, index);
+	case BURROW_MMAP_UMETA:
+		return bw_window_umeta(w, index);
+	default:
+		return bw_window_data(w, index);
+	}
+}
+
+static int view_map(struct bw_dev *dev, const struct view *v, u32 index)
+{
+	u64 off = BURROW_MMAP_OFFSET(v->kind, (u64)index * BURROW_ARENA_SIZE);
+	char *at = view_addr(&dev->be.window, v, index);
+
+	if (mmap(at, v->size, v->prot, MAP_SHARED | MAP_FIXED, dev->fd,
+		 (off_t)off) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
+/* A failed MAP_FIXED may have left a hole: the reservation is mended, too. */
+static int arena_map(struct bw_dev *dev, u32 index)
+{
+	const struct bw_window *w = &dev->be.window;
+	u32 i, mapped;
+	int err = 0;
+
+	for (i = 0; i < ARRAY_SIZE(views) && !err; i++)
+		err = view_map(dev, &views[i], index);
+	if (!err)
+		return 0;
+	mapped = i - 1;
+	for (; i; i--)
+		if (bw_sys_reserve_at(view_addr(w, &views[i - 1], index),
+				      views[i - 1].size))
+			munmap(view_addr(w, &views[i - 1], index),
+			       views[i - 1].size);
+	if (!mapped)
+		dev->stranded[index / 64] |= 1ULL << (index % 64);
+	return err;
+}
+
+/* The stranded arena that will do for @index, or BURROW_ARENA_ANY. */
+static u32 stranded_get(struct bw_dev *dev, u32 index)
+{
+	u32 i;
+
+	for (i = 0; i < dev->be.window.nr_arenas; i++) {
+		u64 bit = 1ULL << (i % 64);
+
+		if (!(dev->stranded[i / 64] & bit) ||
+		    (index != BURROW_ARENA_ANY && index != i))
+			continue;
+		dev->stranded[i / 64] &= ~bit;
+		return i;
+	}
+	return BURROW_ARENA_ANY;
+}
+
+static int dev_arena_add(struct bw_backend *be, u32 kind, u32 index,
+			 u32 *out_index)
+{
+	struct burrow_arena_add arg = {
+		.size = sizeof(arg), .kind = kind, .index = index,
+	};
+	struct bw_dev *dev = to_dev(be);
+	int err = 0;
+	u32 got;
+
+	bw_lock(&dev->arenas);
+	got = stranded_get(dev, index);
+	if (got == BURROW_ARENA_ANY) {
+		err = call(be, BURROW_IOC_ARENA_ADD, &arg);
+		got = arg.out_index;
+	}
+	if (!err)
+		err = arena_map(dev, got);
+	if (!err) {
+		bw_window_set_arena(&be->window, got);
+		*out_index = got;
+	}
+	bw_unlock(&dev->arenas);
+	return err;
+}
+
+static int dev_span_alloc(struct bw_backend *be,
+			  const struct burrow_span_alloc *req,
+			  struct burrow_span_ref *spans, u32 nr, u32 *done)
+{
+	struct burrow_span_alloc arg = *req;
+	int err;
+
+	arg.size = sizeof(arg);
+	arg.spans = (uintptr_t)spans;
+	arg.nr = nr;
+	err = call(be, BURROW_IOC_SPAN_ALLOC, &arg);
+	return vector_end(err, arg.out_nr, arg.out_errno, done);
+}
+
+static int dev_span_free(struct bw_backend *be, u32 flags,
+			 const struct burrow_span_ref *spans, u32 nr,
+			 u32 *done)
+{
+	struct burrow_span_free arg = {
+		.size = sizeof(arg), .flags = flags,
+		.spans = (uintptr_t)spans, .nr = nr,
+	};
+	int err = call(be, BURROW_IOC_SPAN_FREE, &arg);
+
+	return vector_end(err, arg.out_nr, arg.out_errno, done);
+}
+
+static int dev_span_reclaim(struct bw_backend *be,
+			    const struct burrow_range *ranges, u32 nr,
+			    u32 *done, u64 *frames)
+{
+	struct burrow_span_reclaim arg = {
+		.size = sizeof(arg), .ranges = (uintptr_t)ranges, .nr = nr,
+	};
+	int err = call(be, BURROW_IOC_SPAN_RECLAIM, &arg);
+
+	*frames = err ? 0 : arg.out_frames;
+	return vector_end(err, arg.out_nr, arg.out_errno, done);
+}
+
+static int dev_stats(struct bw_backend *be, struct burrow_heap_stats *out)
+{
+	*out = (struct burrow_heap_stats){ .size = sizeof(*out) };
+	return call(be, BURROW_IOC_HEAP_STATS, out);
+}
+
+static int dev_thread_add(struct bw_backend *be, u32 *slot)
+{
+	struct burrow_thread_add arg = { .size = sizeof(arg) };
+	int err = call(be, BURROW_IOC_THREAD_ADD, &arg);
+
+	if (!err)
+		*slot = arg.out_slot;
+	return err;
+}
+
+static int dev_thread_del(struct bw_backend *be, u32 slot)
+{
+	struct burrow_thread_del arg = { .size = sizeof(arg), .slot = slot };
+
+	return call(be, BURROW_IOC_THREAD_DEL, &arg);
+}
+
+static int dev_park(struct bw_backend *be, u32 slot, u64 deadline, u32 swap)
+{
+	struct burrow_thread_park arg = {
+		.size = sizeof(arg), .slot = slot, .deadline = deadline,
+	};
+
+	if (swap != BW_NO_SLOT) {
+		arg.flags = BURROW_PARK_SWAP;
+		arg.wake_slot = swap;
+	}
+	return call(be, BURROW_IOC_THREAD_PARK, &arg);
+}
+
+static int dev_unpark(struct bw_backend *be, u32 slot)
+{
+	struct burrow_thread_unpark arg = { .size = sizeof(arg), .slot = slot };
+
+	return call(be, BURROW_IOC_THREAD_UNPARK, &arg);
+}
+
+/* The kernel's own checks are not for us; its counts must make sense. */
+static int dev_check(struct bw_backend *be)
+{
+	struct burrow_heap_stats s;
+	int err = dev_stats(be, &s);
+
+	if (err)
+		return err;
+	if (s.out_arenas_mapped > s.out_arenas ||
+	    s.out_arenas > be->window.nr_arenas)
+		return 1;
+	if (s.out_pages_live + s.out_pages_free >
+	    (u64)s.out_arenas_mapped * BURROW_ARENA_PAGES)
+		return 2;
+	if (s.out_pages_lazy > s.out_pages_free ||
+	    s.out_spans > s.out_pages_live)
+		return 3;
+	return s.out_nr_alloc - s.out_nr_free < s.out_spans ? 4 : 0;
+}
+
+static void dev_close(struct bw_backend *be)
+{
+	struct bw_dev *dev = to_dev(be);
+
+	bw_window_release(&be->window);
+	close(dev->fd);
+	bw_sys_free(dev, sizeof(*dev));
+}
+
+static const struct bw_backend_ops dev_ops = {
+	.close		= dev_close,
+	.arena_add	= dev_arena_add,
+	.span_alloc	= dev_span_alloc,
+	.span_free	= dev_span_free,
+	.span_reclaim	= dev_span_reclaim,
+	.stats		= dev_stats,
+	.thread_add	= dev_thread_add,
+	.thread_del	= dev_thread_del,
+	.park		= dev_park,
+	.unpark		= dev_unpark,
+	.check		= dev_check,
+};
+
+static const char *open_hint(int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ENXIO:
+	case -ENODEV:
+		return "; is the module loaded?";
+	case -EACCES:
+	case -EPERM:
+		return "; no permission";
+	case -EMFILE:
+		return "; too many are open";
+	default:
+		return "";
+	}
+}
+
+static int dev_open(struct bw_dev *dev, const char *path)
+{
+	int err;
+
+	dev->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (dev->fd >= 0)
+		return 0;
+	err = -errno;
+	return bw_error(err, "cannot open %s: %s%s", path, bw_errno_name(err),
+			open_hint(err));
+}
+
+/* Does the other side speak the language this library was built for? */
+static int dev_query(struct bw_dev *dev, const char *path)
+{
+	struct burrow_query q = { .size = sizeof(q) };
+	int err = call(&dev->be, BURROW_IOC_QUERY, &q);
+
+	if (err)
+		return bw_error(err, "%s does not answer as burrow's device: "
+				"%s to the first question", path,
+				bw_errno_name(err));
+	if (q.out_page_shift != BURROW_PAGE_SHIFT ||
+	    q.out_arena_shift != BURROW_ARENA_SHIFT)
+		return bw_error(-EOPNOTSUPP, "%s has pages of 2^%u and arenas "
+				"of 2^%u bytes, this library 2^%u and 2^%u",
+				path, q.out_page_shift, q.out_arena_shift,
+				BURROW_PAGE_SHIFT, BURROW_ARENA_SHIFT);
+	if (FEATURES_NEEDED & ~q.out_features)
+		return bw_error(-EOPNOTSUPP, "%s lacks features 0x%llx that "
+				"this library needs", path,
+				(unsigned long long)(FEATURES_NEEDED &
+						     ~q.out_features));
+	if (!q.out_max_batch)
+		return bw_error(-EOPNOTSUPP, "%s has no vector calls", path);
+	dev->be.max_batch = q.out_max_batch;
+	dev->be.max_threads = q.out_max_threads;
+	return 0;
+}
+
+static int dev_setup(struct bw_dev *dev, const char *path)
+{
+	const struct bw_window *w = &dev->be.window;
+	struct burrow_heap_setup arg = {
+		.size = sizeof(arg),
+		.window = (uintptr_t)w->data,
+		.window_size = (u64)w->nr_arenas << BURROW_ARENA_SHIFT,
+		.kmeta = (uintptr_t)w->kmeta,
+		.umeta = (uintptr_t)w->umeta,
+	};
+	int err = call(&dev->be, BURROW_IOC_HEAP_SETUP, &arg);
+
+	if (err)
+		return bw_error(err, "%s does not set up a heap: %s", path,
+				bw_errno_name(err));
+	return 0;
+}
+
+int bw_backend_open_dev(const struct bw_options *o, struct bw_backend **out)
+{
+	struct bw_dev *dev = bw_sys_alloc(sizeof(*dev));
+	int err;
+
+	if (!dev)
+		return bw_error(-ENOMEM, "no memory for a heap");
+	dev->be.ops = &dev_ops;
+	dev->be.mode = "kernel";
+	bw_lock_init(&dev->arenas, BW_RANK_ARENAS);
+	err = dev_open(dev, o->device);
+	if (err)
+		goto err_free;
+	err = dev_query(dev, o->device);
+	if (err)
+		goto err_close;
+	err = bw_window_reserve(&dev->be.window, o->window);
+	if (err)
+		goto err_close;
+	err = dev_setup(dev, o->device);
+	if (err)
+		goto err_release;
+	*out = &dev->be;
+	return 0;
+
+err_release:
+	bw_window_release(&dev->be.window);
+err_close:
+	close(dev->fd);
+err_free:
+	bw_sys_free(dev, sizeof(*dev));
+	return err;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * options: what a user may ask for, from the environment.
+ *
+ *	BURROW_MODE=auto|kernel|user
+ *	BURROW=key=value,key=value,...
+ *
+ *	verbose=0|1	say on standard error what was chosen, and counts at the end
+ *	verify=0|1	user mode: check the whole page heap after each operation
+ *	window=SIZE	address space for arenas: a multiple of 64M, at most 1T
+ *	device=PATH	in place of /dev/burrow; no comma in it
+ *
+ * An unknown key or a bad value is an error that names it and says what is
+ * allowed; nothing falls back to a default in silence. Where a key comes twice
+ * the last one counts.
+ */
+#ifndef BW_BASE_OPTIONS_H
+#define BW_BASE_OPTIONS_H
+
+#include "types.h"
+
+#define BW_DEFAULT_WINDOW	(256ULL << 30)
+
+/**
+ * struct bw_options - as parsed					[owner]
+ * @mode:	BW_MODE_*
+ * @verbose:	see above
+ * @verify:	see above
+ * @window:	bytes; 0: BW_DEFAULT_WINDOW, or less where that does not fit
+ * @device:	path of the device
+ */
+struct bw_options {
+	u32 mode;
+	bool verbose;
+	bool verify;
+	u64 window;
+	char device[128];
+};
+
+void bw_options_init(struct bw_options *o);
+
+/* 0, or -EINVAL and a line for bw_error_last(). NULL is as good as "". */
+int bw_options_parse(struct bw_options *o, const char *burrow,
+		     const char *mode);
+int bw_options_set_window(struct bw_options *o, u64 bytes);
+int bw_options_set_device(struct bw_options *o, const char *path, size_t len);
+int bw_options_from_env(struct bw_options *o);
+
+#endif

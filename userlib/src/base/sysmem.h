@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sysmem: the library's own memory and address space, from the system. It does
+ * not use malloc(): some day it is malloc().
+ */
+#ifndef BW_BASE_SYSMEM_H
+#define BW_BASE_SYSMEM_H
+
+#include "types.h"
+
+#define BW_SYS_PAGE	4096UL
+
+/* Zeroed and private, in whole pages, paid for by touch; NULL: none left. */
+void *bw_sys_alloc(size_t bytes);
+void bw_sys_free(void *p, size_t bytes);
+
+/*
+ * Address space, a multiple of @align, that nobody may touch; NULL: none left.
+ * bw_sys_reserve_at() makes that of what lies there, whatever it is.
+ */
+void *bw_sys_reserve(size_t bytes, size_t align);
+int bw_sys_reserve_at(void *at, size_t bytes);
+
+#endif

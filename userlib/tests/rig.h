@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* rig: what several tests need: heaps, children that die, random numbers. */
+#ifndef BW_TESTS_RIG_H
+#define BW_TESTS_RIG_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "heap/heap.h"
+#include "tap.h"
+
+#define RIG_WINDOW	(4ULL << 26)		/* 4 arenas */
+
+/*
+ * A backend with a window of 4 arenas, of which it adds @arenas: user mode, or
+ * with BURROW_MODE=kernel the module, for tests that fit both.
+ */
+static inline struct bw_backend *rig_backend(u32 arenas, bool verify)
+{
+	struct bw_backend *be;
+	struct bw_options o;
+	u32 i, index;
+
+	bw_options_init(&o);
+	o.mode = BW_MODE_USER;
+	o.window = RIG_WINDOW;
+	o.verify = verify;
+	if (bw_options_parse(&o, NULL, getenv("BURROW_MODE")) ||
+	    bw_backend_open(&o, &be)) {
+		printf("Bail out! %s\n", bw_error_last());
+		exit(1);
+	}
+	for (i = 0; i < arenas; i++)
+		EXPECT(!be->ops->arena_add(be, BURROW_ARENA_HEAP,
+					   BURROW_ARENA_ANY, &index));
+	return be;
+}
+
+static inline struct bw_heap *rig_heap(u32 arenas, bool verify)
+{
+	struct bw_heap *heap;
+
+	if (bw_heap_open_on(rig_backend(arenas, verify), &heap))
+		exit(1);
+	return heap;
+}
+
+static inline struct bw_span_want rig_want(u32 npages)
+{
+	return (struct bw_span_want){
+		.npages = npages, .kind = BURROW_KIND_MANUAL,
+	};
+}
+
+static inline u64 rig_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
+/* xorshift64*: the same numbers everywhere. */
+static inline u64 rig_random(u64 *state)
+{
+	*state ^= *state >> 12;
+	*state ^= *state << 25;
+	*state ^= *state >> 27;
+	return *state * 2685821657736338717ULL;
+}
+
+/*
+ * Runs @fn in a child; its wait status, and in @said what it wrote to standard
+ * error.
+ */
+static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
+			    size_t size)
+{
+	int fd[2], status = -1;
+	size_t len = 0;
+	ssize_t n;
+	pid_t pid;
+
+	fflush(stdout);
+	if (pipe(fd))
+		return -1;
+	pid = fork();
+	if (!pid) {
+		dup2(fd[1], STDERR_FILENO);
+		close(fd[0]);
+		close(fd[1]);
+		signal(SIGABRT, SIG_DFL);
+		signal(SIGSEGV, SIG_DFL);
+		fn(arg);
+		fflush(stdout);
+		_exit(tap_bad_here != 0);
+	}
+	close(fd[1]);
+	while (len + 1 < size && (n = read(fd[0], said + len,
+					   size - 1 - len)) > 0)
+		len += (size_t)n;
+	said[len] = '\0';
+	close(fd[0]);
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static inline bool rig_aborted(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
+#endif
