@@ -194,8 +194,9 @@ void model_run_del(struct model *m, struct model_run *run)
 	u32 last = m->used[--m->nr_used], i;
 
 	for (i = run->page; i < run->page + run->npages; i++)
-		set_page(m, i, MODEL_FREE, run->state != MODEL_RECLAIMING &&
-					   model_is_resident(m, i));
+		set_page(m, i, MODEL_FREE,
+			 run->state != MODEL_RECLAIMING &&
+			 model_is_resident(m, i));
 	m->nr_spans -= is_live(run->state);
 	m->used[run->place] = last;
 	m->run[last].place = run->place;

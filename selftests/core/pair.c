@@ -214,7 +214,7 @@ bool pair_reclaim(struct pair *p, u32 page, u32 end, u32 most)
 	while (n < most && page + n < end && model_is_lazy(&p->model, page + n))
 		n++;
 	got = bw_core_reclaim_begin(&p->core, from, end, most, &out);
-	if (got != (n > 0))
+	if (got != !!n)
 		return pair_differs(p, "reclaim in %u to %u: %d, not %u+%u",
 				    from, end, got, page, n);
 	if (!got)

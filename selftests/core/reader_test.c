@@ -29,6 +29,7 @@ static u32 class_of(u32 gen)
 
 static u64 word_at(u32 page)
 {
+	/* pairs with bw_span_write() (L2) */
 	return smp_load_acquire(bw_span_word(&sc.core, page));
 }
 

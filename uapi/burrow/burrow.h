@@ -67,6 +67,7 @@ enum burrow_mmap_kind {
 	BURROW_MMAP_UMETA,
 	BURROW_NR_MMAP_KINDS,
 };
+
 #define BURROW_MMAP_OFFSET(kind, off) \
 	(((__u64)(kind) << BURROW_MMAP_KIND_SHIFT) | (__u64)(off))
 
