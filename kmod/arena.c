@@ -13,6 +13,7 @@
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
+#include "burrow_trace.h"
 #include "heap.h"
 
 #define ARENA_FRAMES	DIV_ROUND_UP(BURROW_KMETA_SIZE + \
@@ -162,6 +163,7 @@ int bw_arena_add(struct bw_heap *heap, u32 index, u32 *out)
 	if (err)
 		goto err_arena;
 	*out = arena->index;
+	trace_burrow_arena_add(heap->id, arena->index);
 	return 0;
 
 err_arena:
@@ -188,8 +190,10 @@ void bw_arena_del_unmapped(struct bw_heap *heap, u32 index)
 		heap->meta_frames -= ARENA_FRAMES;
 	}
 	spin_unlock(&heap->lock);
-	if (arena)
-		arena_put(arena);
+	if (!arena)
+		return;
+	trace_burrow_arena_del(heap->id, index);
+	arena_put(arena);
 }
 
 /* Under the mmap write lock: a first mapping of this view. */
@@ -207,6 +211,7 @@ int bw_view_map(struct bw_heap *heap, u32 index, enum burrow_mmap_kind kind,
 	if (arena->view[kind].nr_vmas)
 		goto out_unlock;
 	arena->view[kind].nr_vmas = 1;
+	heap->nr_views++;
 	if (kind == BURROW_MMAP_DATA) {
 		memset(&arena->core, 0, sizeof(arena->core));
 		bw_core_arena_add(&heap->core, index, &arena->core,
@@ -238,6 +243,7 @@ void bw_view_unmap(struct bw_view *view)
 {
 	struct bw_arena *arena = view->arena;
 	struct bw_heap *heap = arena->heap;
+	u32 index = arena->index;
 	bool last;
 
 	spin_lock(&heap->lock);
@@ -251,5 +257,33 @@ void bw_view_unmap(struct bw_view *view)
 	if (!last)
 		return;
 	bw_frames_drop(view);
-	bw_arena_del_unmapped(heap, arena->index);
+	bw_arena_del_unmapped(heap, index);
+	/* last: from here on bw_file_collect() may end the heap */
+	spin_lock(&heap->lock);
+	heap->nr_views--;
+	spin_unlock(&heap->lock);
+}
+
+/*
+ * A copy of an arena for the child's heap, at the same place: the K-words and,
+ * if the child inherits the data, what the core knows of it. Frames come with
+ * the mappings (fork.c). The parent's heap does not move meanwhile.
+ */
+int bw_arena_clone(struct bw_heap *to, const struct bw_arena *from,
+		   bool with_data)
+{
+	struct bw_arena *arena;
+	u32 index;
+	int err;
+
+	err = bw_arena_add(to, from->index, &index);
+	if (err || !with_data)
+		return err;
+	spin_lock(&to->lock);
+	arena = to->arena[index];
+	bw_core_arena_clone(&to->core, index, &from->core, &arena->core,
+			    arena->kwords);
+	to->nr_mapped++;
+	spin_unlock(&to->lock);
+	return 0;
 }

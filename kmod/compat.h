@@ -25,6 +25,16 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/* Entries that map a single page. folio_mapcount() was not for modules. */
+static inline int bw_mapcount(struct folio *folio)
+{
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 7, 0)
+	return page_mapcount(&folio->page);
+#else
+	return folio_mapcount(folio);
+#endif
+}
+
 /* The lock that an LRU walk passes to its callback, while it passed one. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define BW_LRU_LOCK_ARG		spinlock_t *lock,

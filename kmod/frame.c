@@ -30,7 +30,7 @@ struct page **bw_slot_locked(struct bw_view *view, u32 frame)
 }
 
 /* Makes sure that the slots around @frame exist. */
-static int chunk_get(struct bw_view *view, u32 frame, gfp_t gfp)
+int bw_chunk_get(struct bw_view *view, u32 frame, gfp_t gfp)
 {
 	struct page ***to = &view->chunk[frame / BW_SLOT_CHUNK];
 	struct bw_heap *heap = view->arena->heap;
@@ -210,22 +210,38 @@ static int batch_insert_over(struct batch *b, struct vm_area_struct *vma,
 
 	if (!(b->new & 1U << i))
 		return 0;
-	unmap_mapping_pages(&heap->mapping,
+	unmap_mapping_pages(&heap->file->mapping,
 			    bw_view_pgoff(b->view) + b->frame + i, 1, false);
 	return vm_insert_page(vma, addr, b->page[i]);
 }
 
-static int batch_insert(struct batch *b, struct vm_area_struct *vma)
+/*
+ * vm_page_prot is what the next entry will get: without VM_SHARED it is
+ * read-only, and the first write comes to page_mkwrite().
+ */
+static void vma_protect(struct vm_area_struct *vma, bool readonly)
 {
-	u32 i = 0;
+	vm_flags_t flags = vma->vm_flags;
 
-	while (i < b->nr) {
-		unsigned long addr, left = b->nr - i;
+	WRITE_ONCE(vma->vm_page_prot,
+		   vm_get_page_prot(readonly ? flags & ~VM_SHARED : flags));
+}
+
+/* Inserts frames [i, i + nr), all to be writable or all read-only. */
+static int batch_insert_run(struct batch *b, struct vm_area_struct *vma, u32 i,
+			    u32 nr, bool readonly)
+{
+	u32 end = i + nr;
+
+	if (vma->vm_ops == &bw_cow_ops)
+		vma_protect(vma, readonly);
+	while (i < end) {
+		unsigned long addr, left = end - i;
 		int err;
 
 		addr = vma->vm_start + (unsigned long)(b->frame + i) * PAGE_SIZE;
 		err = vm_insert_pages(vma, addr, &b->page[i], &left);
-		i = b->nr - left;
+		i = end - left;
 		if (!err)
 			continue;
 		if (err == -EBUSY) {
@@ -237,6 +253,34 @@ static int batch_insert(struct batch *b, struct vm_area_struct *vma)
 		if (err)
 			/* -EFAULT here is a page table that was not to be had */
 			return err == -EFAULT ? -ENOMEM : err;
+	}
+	return 0;
+}
+
+/*
+ * Frames that were there are somebody's business already: they were mapped when
+ * they came, and if their entries are gone the next touch brings them back. A
+ * fault is that touch, for one frame, which may be shared.
+ */
+static int batch_insert(struct batch *b, struct vm_area_struct *vma)
+{
+	u32 i, n;
+	int err;
+
+	if (b->nr == 1)
+		return batch_insert_run(b, vma, 0, 1,
+					bw_frame_is_shared(b->page[0]));
+	for (i = 0; i < b->nr; i += n) {
+		bool new = b->new >> i & 1;
+
+		for (n = 1; i + n < b->nr; n++)
+			if ((b->new >> (i + n) & 1) != new)
+				break;
+		if (!new)
+			continue;
+		err = batch_insert_run(b, vma, i, n, false);
+		if (err)
+			return err;
 	}
 	return 0;
 }
@@ -256,7 +300,7 @@ int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 	u32 missing;
 	int err;
 
-	err = chunk_get(view, frame, gfp);
+	err = bw_chunk_get(view, frame, gfp);
 	if (err)
 		return err;
 	b.view = view;

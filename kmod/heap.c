@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * heap: from open() to release(), and the binding to one address space.
- *
- * release() runs when the last reference to the file is gone; each mapping
- * holds one. So bw_heap_free() finds no mapping and no caller.
+ * heap: the heap of one address space, from its set-up or its parent's fork to
+ * the exit of that address space.
  */
-#include <linux/capability.h>
 #include <linux/err.h>
 #include <linux/sched.h>
 #include <linux/sched/mm.h>
@@ -13,32 +10,56 @@
 
 #include "heap.h"
 
-struct bw_heap *bw_heap_make(struct inode *inode)
+static unsigned long table_frames(u32 nr_arenas)
 {
-	bool limited = !capable(CAP_IPC_LOCK);
+	return DIV_ROUND_UP(bw_core_bytes(nr_arenas) +
+			    nr_arenas * sizeof(struct bw_arena *), PAGE_SIZE);
+}
+
+/* An empty heap for @mm, charged, not yet on the file's list. */
+struct bw_heap *bw_heap_make(struct bw_file *file, struct mm_struct *mm,
+			     u32 nr_arenas)
+{
 	struct bw_heap *heap;
+	int err = -ENOMEM;
 
-	heap = kzalloc(sizeof(*heap), GFP_KERNEL_ACCOUNT);
+	heap = kzalloc(sizeof(*heap), BW_GFP_CALL);
 	if (!heap)
-		return ERR_PTR(-ENOMEM);
-	heap->limited = limited;
-	refcount_set(&heap->refs, 1);
-	INIT_LIST_HEAD(&heap->lazy);
-	heap->user = bw_user_get(limited);
-	if (IS_ERR(heap->user)) {
-		void *err = heap->user;
+		return ERR_PTR(err);
+	heap->file = file;
+	heap->meta_frames = table_frames(nr_arenas);
+	err = bw_heap_charge(heap, heap->meta_frames);
+	if (err)
+		goto err_heap;
+	err = -ENOMEM;
+	heap->core_mem = kvzalloc(bw_core_bytes(nr_arenas), BW_GFP_CALL);
+	if (!heap->core_mem)
+		goto err_uncharge;
+	heap->arena = kvcalloc(nr_arenas, sizeof(*heap->arena), BW_GFP_CALL);
+	if (!heap->arena)
+		goto err_core;
 
-		kfree(heap);
-		return err;
-	}
-	address_space_init_once(&heap->mapping);
-	heap->mapping.host = inode;
-	heap->mapping.a_ops = inode->i_mapping->a_ops;
-	heap->mapping.gfp_mask = inode->i_mapping->gfp_mask;
+	refcount_inc(&file->refs);
+	refcount_set(&heap->refs, 1);
+	INIT_LIST_HEAD(&heap->node);
+	INIT_LIST_HEAD(&heap->lazy);
+	heap->mm = mm;
+	mmgrab(mm);
+	heap->nr_arenas = nr_arenas;
 	mutex_init(&heap->insert);
 	spin_lock_init(&heap->lock);
+	init_waitqueue_head(&heap->claims_wait);
 	xa_init_flags(&heap->threads, XA_FLAGS_ALLOC);
+	bw_core_init(&heap->core, heap->core_mem, nr_arenas);
 	return heap;
+
+err_core:
+	kvfree(heap->core_mem);
+err_uncharge:
+	bw_heap_uncharge(heap, heap->meta_frames);
+err_heap:
+	kfree(heap);
+	return ERR_PTR(err);
 }
 
 void bw_heap_put(struct bw_heap *heap)
@@ -49,20 +70,25 @@ void bw_heap_put(struct bw_heap *heap)
 	kvfree(heap->core_mem);
 	kvfree(heap->arena);
 	bw_heap_uncharge(heap, heap->meta_frames);
-	bw_user_put(heap->user);
+	bw_file_put(heap->file);
 	kfree(heap);
 }
 
-/* The file is gone. A scan of the shrinker may still hold an arena. */
-void bw_heap_free(struct bw_heap *heap)
+/*
+ * Nobody uses the heap any more: it is off the file's list and has no mapping.
+ * A scan of the shrinker may still hold an arena.
+ */
+void bw_heap_end(struct bw_heap *heap)
 {
 	u32 index;
 
+	bw_debugfs_del(heap);
 	bw_threads_free(heap);
 	for (index = 0; index < heap->nr_arenas; index++)
 		bw_arena_del_unmapped(heap, index);
-	if (heap->mm)
-		mmdrop(heap->mm);
+	if (heap->dead_child)
+		mmdrop(heap->dead_child);
+	mmdrop(heap->mm);
 	bw_heap_put(heap);
 }
 
@@ -100,75 +126,40 @@ static int check_setup(const struct burrow_heap_setup *arg)
 	return 0;
 }
 
-int bw_heap_setup(struct bw_heap *heap, const struct burrow_heap_setup *arg)
+int bw_heap_setup(struct bw_file *file, const struct burrow_heap_setup *arg)
 {
-	u32 nr = arg->window_size >> BURROW_ARENA_SHIFT;
-	size_t bytes, table = nr * sizeof(struct bw_arena *);
-	int err = check_setup(arg);
+	struct bw_heap *heap = bw_file_heap(file, current->mm);
+	int err;
 
+	if (!IS_ERR(heap))
+		return -EEXIST;
+	if (PTR_ERR(heap) == -EXDEV)
+		return -EXDEV;
+	err = check_setup(arg);
 	if (err)
 		return err;
-	bytes = bw_core_bytes(nr);
-
-	mutex_lock(&heap->insert);
-	err = heap->mm == current->mm ? -EEXIST : -EXDEV;
-	if (heap->ready)
-		goto out_unlock;
-	heap->meta_frames = DIV_ROUND_UP(bytes + table, PAGE_SIZE);
-	err = bw_heap_charge(heap, heap->meta_frames);
-	if (err)
-		goto err_meta;
-	err = -ENOMEM;
-	heap->core_mem = kvzalloc(bytes, BW_GFP_CALL);
-	if (!heap->core_mem)
-		goto err_uncharge;
-	heap->arena = kvzalloc(table, BW_GFP_CALL);
-	if (!heap->arena)
-		goto err_core;
-
-	bw_core_init(&heap->core, heap->core_mem, nr);
-	heap->nr_arenas = nr;
+	heap = bw_heap_make(file, current->mm,
+			    arg->window_size >> BURROW_ARENA_SHIFT);
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
 	heap->base[BURROW_MMAP_DATA] = arg->window;
 	heap->base[BURROW_MMAP_KMETA] = arg->kmeta;
 	heap->base[BURROW_MMAP_UMETA] = arg->umeta;
-	heap->mm = current->mm;
-	mmgrab(heap->mm);
-	/* pairs with bw_heap_check_caller() */
-	smp_store_release(&heap->ready, true);
-	mutex_unlock(&heap->insert);
-	return 0;
-
-err_core:
-	kvfree(heap->core_mem);
-	heap->core_mem = NULL;
-err_uncharge:
-	bw_heap_uncharge(heap, heap->meta_frames);
-err_meta:
-	heap->meta_frames = 0;
-out_unlock:
-	mutex_unlock(&heap->insert);
+	bw_debugfs_add(heap, NULL);
+	err = bw_file_add(file, heap, false);
+	if (err)
+		bw_heap_end(heap);
 	return err;
-}
-
-/* Set up, and by this address space? mmgrab() keeps heap->mm from reuse. */
-int bw_heap_check_caller(struct bw_heap *heap)
-{
-	/* pairs with bw_heap_setup() */
-	if (!smp_load_acquire(&heap->ready))
-		return -ENXIO;
-	if (heap->mm != current->mm)
-		return -EXDEV;
-	return 0;
 }
 
 int bw_heap_charge(struct bw_heap *heap, unsigned long frames)
 {
-	return bw_user_charge(heap->user, frames, heap->limited);
+	return bw_user_charge(heap->file->user, frames, heap->file->limited);
 }
 
 void bw_heap_uncharge(struct bw_heap *heap, unsigned long frames)
 {
-	bw_user_uncharge(heap->user, frames);
+	bw_user_uncharge(heap->file->user, frames);
 }
 
 void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out)
@@ -189,8 +180,8 @@ void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out)
 	out->out_nr_shrunk = heap->nr_shrunk;
 	out->out_nr_faults = heap->nr_faults;
 	spin_unlock(&heap->lock);
-	out->out_user_frames = atomic_long_read(&heap->user->frames);
-	out->out_user_limit = heap->limited ? bw_user_limit() : ~0ULL;
+	out->out_user_frames = atomic_long_read(&heap->file->user->frames);
+	out->out_user_limit = heap->file->limited ? bw_user_limit() : ~0ULL;
 	out->out_threads = atomic_read(&heap->nr_threads);
 	out->out_pad = 0;
 }

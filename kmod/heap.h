@@ -93,22 +93,44 @@ struct bw_arena {
 };
 
 /**
- * struct bw_heap - what a file of /dev/burrow is
- * @refs:	the file's, and one of each arena
+ * struct bw_file - what an open of /dev/burrow is
+ * @refs:	the open file's, and one of each heap
  * @user:	who pays					[const]
  * @limited:	the opener had no CAP_IPC_LOCK			[const]
- * @mapping:	this heap's own, so that unmapping meets no other heap's pages
+ * @mapping:	this file's own, so that unmapping meets no other file's pages
+ * @lock:	of what follows
+ * @bound:	set up once, so only to be had by that mm and its children
+ * @heaps:	one per address space: the first by HEAP_SETUP, the others
+ *		are its clones made by fork			[lock]
+ */
+struct bw_file {
+	refcount_t refs;
+	struct bw_user *user;
+	bool limited;
+	struct address_space mapping;
+	spinlock_t lock;
+	bool bound;
+	struct list_head heaps;
+};
+
+/**
+ * struct bw_heap - the heap of one address space
+ * @refs:	the list's, and one of each arena
+ * @file:	a reference					[const]
+ * @id:		serial number, for people			[const]
+ * @debugfs:	its file there					[const]
+ * @node:	in file->heaps					[file->lock]
+ * @mm:		the address space, held by mmgrab()		[const]
+ * @nr_arenas:	arenas the window has room for			[const]
+ * @base:	where the views of arena 0 lie, by kind		[const]
+ * @core_mem:	the core's tables				[const]
  * @insert:	see above
  * @lock:	see above
- * @ready:	set up; the fields marked [setup] are constant from here on
- * @mm:		the address space, held by mmgrab()		[setup]
- * @nr_arenas:	arenas the window has room for			[setup]
- * @base:	where the views of arena 0 lie, by kind		[setup]
- * @core_mem:	the core's tables				[setup]
  * @core:	the page heap					[lock]
  * @arena:	arenas added, by index				[lock]
  * @nr_added:	how many					[lock]
  * @nr_mapped:	of these, with their data mapped		[lock]
+ * @nr_views:	views that are mapped				[lock]
  * @nr_frames:	slots that are not NULL, by kind of view	[lock]
  * @busy:	see H2						[lock]
  * @nr_busy:	see H2						[lock]
@@ -119,27 +141,36 @@ struct bw_arena {
  * @nr_shrunk:	of these, taken under memory pressure		[lock]
  * @nr_faults:	faults that mapped a frame			[lock]
  * @lazy:	pieces with lazy pages, oldest first		[lock]
+ * @nr_claims:	RECLAIMING runs under way			[lock]
+ * @is_forking:	no new claims					[lock]
+ * @claims_wait: woken when nr_claims falls to 0
+ * @cow:	views may hold shared frames: their mappings have the
+ *		vm_ops with page_mkwrite	[mmap_lock of mm, for writing]
+ * @cow_until:	when to try again to end that, in jiffies	[same]
+ * @dead:	its fork failed half way: calls say EXDEV	[file->lock]
+ * @dead_child:	a child whose clone failed, held by mmgrab()
+ *					[mmap_lock of mm, for writing]
  * @threads:	slots to park in, struct bw_parker
  * @nr_threads:	how many					[atomic]
  */
 struct bw_heap {
 	refcount_t refs;
-	struct bw_user *user;
-	bool limited;
-	struct address_space mapping;
-	struct mutex insert;
-	spinlock_t lock;
-
-	bool ready;
+	struct bw_file *file;
+	u32 id;
+	struct dentry *debugfs;
+	struct list_head node;
 	struct mm_struct *mm;
 	u32 nr_arenas;
 	unsigned long base[BURROW_NR_MMAP_KINDS];
 	void *core_mem;
+	struct mutex insert;
+	spinlock_t lock;
 
 	struct bw_core core;
 	struct bw_arena **arena;
 	u32 nr_added;
 	u32 nr_mapped;
+	u32 nr_views;
 	u64 nr_frames[BURROW_NR_MMAP_KINDS];
 	u32 busy;
 	u32 nr_busy;
@@ -150,17 +181,33 @@ struct bw_heap {
 	u64 nr_shrunk;
 	u64 nr_faults;
 	struct list_head lazy;
+	u32 nr_claims;
+	bool is_forking;
+	wait_queue_head_t claims_wait;
+	bool cow;
+	unsigned long cow_until;
+	bool dead;
+	struct mm_struct *dead_child;
 
 	struct xarray threads;
 	atomic_t nr_threads;
 };
 
-/* heap.c: life, and who may call */
-struct bw_heap *bw_heap_make(struct inode *inode);
-void bw_heap_free(struct bw_heap *heap);
+/* file.c: an open file and its heaps */
+struct bw_file *bw_file_make(struct inode *inode);
+void bw_file_release(struct bw_file *file);
+void bw_file_put(struct bw_file *file);
+int bw_file_add(struct bw_file *file, struct bw_heap *heap, bool is_clone);
+struct bw_heap *bw_file_heap(struct bw_file *file, struct mm_struct *mm);
+bool bw_file_del(struct bw_heap *heap);
+void bw_file_collect(struct bw_file *file);
+
+/* heap.c: life of a heap */
+struct bw_heap *bw_heap_make(struct bw_file *file, struct mm_struct *mm,
+			     u32 nr_arenas);
+void bw_heap_end(struct bw_heap *heap);
 void bw_heap_put(struct bw_heap *heap);
-int bw_heap_setup(struct bw_heap *heap, const struct burrow_heap_setup *arg);
-int bw_heap_check_caller(struct bw_heap *heap);
+int bw_heap_setup(struct bw_file *file, const struct burrow_heap_setup *arg);
 void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out);
 int bw_heap_charge(struct bw_heap *heap, unsigned long frames);
 void bw_heap_uncharge(struct bw_heap *heap, unsigned long frames);
@@ -171,6 +218,8 @@ void bw_arenas_flush(void);
 void bw_arenas_exit(void);
 void bw_arena_put_later(struct bw_arena *arena);
 int bw_arena_add(struct bw_heap *heap, u32 index, u32 *out);
+int bw_arena_clone(struct bw_heap *to, const struct bw_arena *from,
+		   bool with_data);
 void bw_arena_del_unmapped(struct bw_heap *heap, u32 index);
 struct bw_arena *bw_arena_find_locked(struct bw_heap *heap, u32 index);
 int bw_view_map(struct bw_heap *heap, u32 index, enum burrow_mmap_kind kind,
@@ -182,6 +231,7 @@ pgoff_t bw_view_pgoff(const struct bw_view *view);
 
 /* frame.c: frames into slots and page tables */
 struct page **bw_slot_locked(struct bw_view *view, u32 frame);
+int bw_chunk_get(struct bw_view *view, u32 frame, gfp_t gfp);
 int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 		  u32 nr, gfp_t gfp);
 int bw_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done);
@@ -202,7 +252,24 @@ void bw_lazy_note_locked(struct bw_heap *heap, u32 page, u32 npages);
 void bw_lazy_forget_locked(struct bw_arena *arena);
 u64 bw_lazy_reclaim(struct bw_heap *heap, u64 want);
 
+/* share.c: frames in the slots of more than one heap */
+bool bw_frame_is_shared(struct page *page);
+bool bw_frame_share(struct page *page);
+bool bw_frame_drop(struct page *page);
+bool bw_frame_is_ours_alone(struct page *page, int more);
+int bw_frame_unshare(struct bw_view *view, struct vm_area_struct *vma,
+		     u32 frame, gfp_t gfp);
+vm_fault_t bw_view_mkwrite(struct vm_fault *vmf);
+
+/* fork.c: a child's clone of a heap */
+void bw_view_fork(struct vm_area_struct *vma);
+void bw_heap_settle_cow(struct bw_heap *heap);
+
 /* mmap.c */
+vm_fault_t bw_fault_answer(struct bw_heap *heap, int err);
+extern const struct vm_operations_struct bw_frame_ops;
+extern const struct vm_operations_struct bw_cow_ops;
+extern const struct vm_operations_struct bw_kmeta_ops;
 int bw_mmap(struct file *file, struct vm_area_struct *vma);
 struct vm_area_struct *bw_vma_find(struct bw_view *view);
 
@@ -212,6 +279,12 @@ int bw_thread_del(struct bw_heap *heap, u32 slot);
 int bw_thread_unpark(struct bw_heap *heap, u32 slot);
 int bw_thread_park(struct bw_heap *heap, const struct burrow_thread_park *arg);
 void bw_threads_free(struct bw_heap *heap);
+
+/* debugfs.c */
+void bw_debugfs_init(const char *name);
+void bw_debugfs_exit(void);
+void bw_debugfs_add(struct bw_heap *heap, const struct bw_heap *parent);
+void bw_debugfs_del(struct bw_heap *heap);
 
 /* ioctl.c, ioctl_span.c */
 long bw_ioctl(struct file *file, unsigned int cmd, unsigned long arg);

@@ -39,7 +39,7 @@ static int call_query(struct bw_call *call)
 
 static int call_heap_setup(struct bw_call *call)
 {
-	return bw_heap_setup(call->heap, &call->arg.setup);
+	return bw_heap_setup(call->file, &call->arg.setup);
 }
 
 static int call_heap_stats(struct bw_call *call)
@@ -162,7 +162,7 @@ static const struct call_type call_types[] = {
 long bw_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct bw_call call = {
-		.heap = file->private_data,
+		.file = file->private_data,
 		.uarg = (void __user *)arg,
 	};
 	const struct call_type *type;
@@ -193,9 +193,11 @@ long bw_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (flags & ~type->flags)
 		return -EOPNOTSUPP;
 	if (!type->no_heap) {
-		err = bw_heap_check_caller(call.heap);
-		if (err)
-			return err;
+		call.heap = bw_file_heap(call.file, current->mm);
+		if (IS_ERR(call.heap))
+			return PTR_ERR(call.heap);
+		if (READ_ONCE(call.heap->cow))
+			bw_heap_settle_cow(call.heap);
 	}
 	return type->fn(&call);
 }

@@ -7,13 +7,15 @@
 
 /**
  * struct bw_call - one ioctl under way
- * @heap:	on which heap
+ * @file:	on which file
+ * @heap:	on the heap that the caller's address space has there
  * @uarg:	the caller's struct
  * @usize:	its size, as the caller says
  * @ksize:	its size, as we know it
  * @arg:	our copy of it
  */
 struct bw_call {
+	struct bw_file *file;
 	struct bw_heap *heap;
 	void __user *uarg;
 	u32 usize;

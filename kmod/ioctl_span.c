@@ -16,6 +16,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "burrow_trace.h"
 #include "ioctl.h"
 
 /* Spans allocated under one hold of the heap lock, then populated together. */
@@ -82,6 +83,7 @@ static void spans_free(struct bw_heap *heap, const struct burrow_span_ref *ref,
 				      &run))
 			continue;
 		heap->nr_free++;
+		trace_burrow_span_free(heap->id, run.page, run.npages);
 		bw_lazy_note_locked(heap, run.page, run.npages);
 	}
 	spin_unlock(&heap->lock);
@@ -102,8 +104,10 @@ static u32 group_take(struct bw_heap *heap, const struct bw_span_req *req,
 	} while (more && got < nr);
 	heap->nr_alloc += got;
 	spin_unlock(&heap->lock);
-	for (i = 0; i < got; i++)
+	for (i = 0; i < got; i++) {
 		ref[i] = (struct burrow_span_ref){ run[i].page, run[i].gen };
+		trace_burrow_span_alloc(heap->id, run[i].page, run[i].npages);
+	}
 	return got;
 }
 
@@ -217,6 +221,7 @@ static int group_release(struct bw_heap *heap, bool reclaim,
 		if (err)
 			break;
 		heap->nr_free++;
+		trace_burrow_span_free(heap->id, run.page, run.npages);
 		bw_lazy_note_locked(heap, run.page, run.npages);
 		if (*hi == *lo)
 			*lo = run.page;

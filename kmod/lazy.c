@@ -29,6 +29,7 @@
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 
+#include "burrow_trace.h"
 #include "heap.h"
 
 #define PIECE_PAGES	((2U << 20) >> BURROW_PAGE_SHIFT)
@@ -188,6 +189,7 @@ static u64 piece_shrink(struct bw_piece *p)
 	if (there)
 		frames = bw_reclaim_free(heap, p->page, PIECE_PAGES,
 					 PIECE_PAGES);
+	trace_burrow_shrink(heap->id, p->page, frames);
 
 	spin_lock(&heap->lock);
 	heap->nr_shrunk += frames;

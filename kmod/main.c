@@ -10,19 +10,19 @@
 
 static int file_open(struct inode *inode, struct file *file)
 {
-	struct bw_heap *heap = bw_heap_make(inode);
+	struct bw_file *f = bw_file_make(inode);
 
-	if (IS_ERR(heap))
-		return PTR_ERR(heap);
-	file->private_data = heap;
-	/* Unmapping by offset must find this heap's mappings and no others. */
-	file->f_mapping = &heap->mapping;
+	if (IS_ERR(f))
+		return PTR_ERR(f);
+	file->private_data = f;
+	/* Unmapping by offset must find this file's mappings and no others. */
+	file->f_mapping = &f->mapping;
 	return 0;
 }
 
 static int file_release(struct inode *inode, struct file *file)
 {
-	bw_heap_free(file->private_data);
+	bw_file_release(file->private_data);
 	return 0;
 }
 
@@ -46,10 +46,12 @@ static struct miscdevice burrow_device = {
 
 static int __init burrow_init(void)
 {
-	int err = bw_arenas_init();
+	int err;
 
+	bw_debugfs_init("burrow");
+	err = bw_arenas_init();
 	if (err)
-		return err;
+		goto err_debugfs;
 	err = bw_lazy_init("burrow_piece");
 	if (err)
 		goto err_arenas;
@@ -62,6 +64,8 @@ err_lazy:
 	bw_lazy_exit();
 err_arenas:
 	bw_arenas_exit();
+err_debugfs:
+	bw_debugfs_exit();
 	return err;
 }
 
@@ -70,6 +74,7 @@ static void __exit burrow_exit(void)
 	misc_deregister(&burrow_device);
 	bw_lazy_exit();
 	bw_arenas_exit();
+	bw_debugfs_exit();
 }
 
 module_init(burrow_init);

@@ -6,24 +6,31 @@
  *	U-words	frames, by touch
  *	K-words	the kernel's own pages, read-only
  *
- * Each mapping is whole, shared, at the one place the heap has for it, not
- * inherited by fork, never executable; it cannot be split, moved or grown. So
- * a VMA that still looks as it did here is the one that was made here, and
+ * Each mapping is whole, shared, at the one place the heap has for it, never
+ * executable; it cannot be split, moved or grown; fork gives the child a clone
+ * of what is behind it (fork.c). So a VMA that still looks as it did here is the one that was made here, and
  * bw_vma_find() can trust it.
  */
 #include <linux/sched.h>
 #include <linux/vmalloc.h>
 
+#include "burrow_trace.h"
 #include "heap.h"
 
-static vm_fault_t fault_answer(int err)
+vm_fault_t bw_fault_answer(struct bw_heap *heap, int err)
 {
+	struct bw_file *file = heap->file;
+
 	switch (err) {
 	case 0:
 		return VM_FAULT_NOPAGE;
 	case -ESTALE:
 		return VM_FAULT_SIGSEGV;
 	case -ENOMEM:
+		/* no OOM killer for a total of ours: it would retry for ever */
+		if (file->limited &&
+		    atomic_long_read(&file->user->frames) >= bw_user_limit())
+			return VM_FAULT_SIGBUS;
 		return VM_FAULT_OOM;
 	default:
 		return VM_FAULT_SIGBUS;
@@ -62,32 +69,39 @@ static bool is_outside(struct bw_view *view, u32 frame)
 	return outside;
 }
 
-static vm_fault_t frame_fault(struct vm_fault *vmf)
+static int frame_fault_in(struct vm_fault *vmf, struct bw_view *view)
 {
-	struct bw_view *view = vmf->vma->vm_private_data;
-	struct bw_heap *heap;
-	u32 frame;
-	int err;
+	struct bw_heap *heap = view->arena->heap;
+	u32 frame = vmf->pgoff - bw_view_pgoff(view);
+	int err = 0;
 
-	if (!view)
-		return VM_FAULT_SIGSEGV;
-	heap = view->arena->heap;
-	frame = vmf->pgoff - bw_view_pgoff(view);
-	if (is_hole_in_a_dump(view, frame))
-		return VM_FAULT_SIGBUS;
+	if (READ_ONCE(heap->dead) || is_hole_in_a_dump(view, frame))
+		return -EFAULT;
 	if (is_outside(view, frame))
-		return VM_FAULT_SIGSEGV;
-	err = bw_frames_map(view, vmf->vma, frame, 1, BW_GFP_FAULT);
+		return -ESTALE;
+	if (vmf->flags & FAULT_FLAG_WRITE && READ_ONCE(heap->cow))
+		err = bw_frame_unshare(view, vmf->vma, frame, BW_GFP_FAULT);
+	if (!err)
+		err = bw_frames_map(view, vmf->vma, frame, 1, BW_GFP_FAULT);
 	if (!err) {
 		spin_lock(&heap->lock);
 		heap->nr_faults++;
 		spin_unlock(&heap->lock);
-	} else if (err == -ENOMEM && heap->limited &&
-		   atomic_long_read(&heap->user->frames) >= bw_user_limit()) {
-		/* no OOM killer for a total of ours: it would retry for ever */
-		return VM_FAULT_SIGBUS;
 	}
-	return fault_answer(err);
+	return err;
+}
+
+static vm_fault_t frame_fault(struct vm_fault *vmf)
+{
+	struct bw_view *view = vmf->vma->vm_private_data;
+	int err;
+
+	if (!view)
+		return VM_FAULT_SIGBUS;
+	err = frame_fault_in(vmf, view);
+	trace_burrow_fault(view->arena->heap->id, vmf->address, view->kind,
+			   vmf->flags & FAULT_FLAG_WRITE, err);
+	return bw_fault_answer(view->arena->heap, err);
 }
 
 static vm_fault_t kmeta_fault(struct vm_fault *vmf)
@@ -96,36 +110,41 @@ static vm_fault_t kmeta_fault(struct vm_fault *vmf)
 	unsigned long off;
 
 	if (!view)
-		return VM_FAULT_SIGSEGV;
+		return VM_FAULT_SIGBUS;
 	off = (vmf->pgoff - bw_view_pgoff(view)) << PAGE_SHIFT;
 	vmf->page = vmalloc_to_page((char *)view->arena->kwords + off);
 	get_page(vmf->page);
 	return 0;
 }
 
-/*
- * mremap() copies the mapping and then is refused; fork() copies it when the
- * program undid VM_DONTCOPY by madvise(MADV_DOFORK). A child's copy is dead: it
- * inherits no entries (fork looks at VM_WIPEONFORK after this) and has no view.
- */
+/* mremap() copies the mapping and then is refused; fork() clones the heap. */
 static void view_open(struct vm_area_struct *vma)
 {
 	struct bw_view *view = vma->vm_private_data;
 
 	if (!view)
 		return;
-	if (vma->vm_mm == view->arena->heap->mm) {
+	if (vma->vm_mm == view->arena->heap->mm)
 		bw_view_dup(view);
-		return;
-	}
-	vm_flags_set(vma, VM_WIPEONFORK);
-	vma->vm_private_data = NULL;
+	else
+		bw_view_fork(vma);
 }
 
 static void view_close(struct vm_area_struct *vma)
 {
-	if (vma->vm_private_data)
-		bw_view_unmap(vma->vm_private_data);
+	struct bw_view *view = vma->vm_private_data;
+	struct bw_heap *heap;
+
+	if (!view)
+		return;
+	heap = view->arena->heap;
+	refcount_inc(&heap->refs);
+	bw_view_unmap(view);
+	/* the address space is exiting: with its last mapping the heap goes */
+	if (!atomic_read(&vma->vm_mm->mm_users) && !READ_ONCE(heap->nr_views) &&
+	    bw_file_del(heap))
+		bw_heap_end(heap);
+	bw_heap_put(heap);
 }
 
 static int view_may_split(struct vm_area_struct *vma, unsigned long addr)
@@ -151,7 +170,7 @@ static const char *view_name(struct vm_area_struct *vma)
 }
 
 /* Having a name is also what puts the data into core dumps. */
-static const struct vm_operations_struct frame_vm_ops = {
+const struct vm_operations_struct bw_frame_ops = {
 	.open		= view_open,
 	.close		= view_close,
 	.may_split	= view_may_split,
@@ -160,7 +179,18 @@ static const struct vm_operations_struct frame_vm_ops = {
 	.name		= view_name,
 };
 
-static const struct vm_operations_struct kmeta_vm_ops = {
+/* While frames may be shared with a parent or child. */
+const struct vm_operations_struct bw_cow_ops = {
+	.open		= view_open,
+	.close		= view_close,
+	.may_split	= view_may_split,
+	.mremap		= view_mremap,
+	.fault		= frame_fault,
+	.page_mkwrite	= bw_view_mkwrite,
+	.name		= view_name,
+};
+
+const struct vm_operations_struct bw_kmeta_ops = {
 	.open		= view_open,
 	.close		= view_close,
 	.may_split	= view_may_split,
@@ -184,14 +214,13 @@ int bw_mmap(struct file *file, struct vm_area_struct *vma)
 	const unsigned int kind_shift = BURROW_MMAP_KIND_SHIFT - PAGE_SHIFT;
 	u64 kind = vma->vm_pgoff >> kind_shift;
 	u64 off = vma->vm_pgoff & ((1ULL << kind_shift) - 1);
-	struct bw_heap *heap = file->private_data;
+	struct bw_heap *heap = bw_file_heap(file->private_data, current->mm);
 	struct bw_view *view;
 	u64 index;
 	int err;
 
-	err = bw_heap_check_caller(heap);
-	if (err)
-		return err;
+	if (IS_ERR(heap))
+		return PTR_ERR(heap);
 	if (kind >= BURROW_NR_MMAP_KINDS || !(vma->vm_flags & VM_SHARED) ||
 	    vma->vm_flags & VM_EXEC)
 		return -EINVAL;
@@ -206,14 +235,16 @@ int bw_mmap(struct file *file, struct vm_area_struct *vma)
 		return err;
 
 	vm_flags_clear(vma, VM_MAYEXEC);
-	vm_flags_set(vma, VM_DONTEXPAND | VM_DONTCOPY);
+	vm_flags_set(vma, VM_DONTEXPAND);
 	if (kind == BURROW_MMAP_KMETA)
 		vm_flags_clear(vma, VM_MAYWRITE);
 	else
 		vm_flags_set(vma, VM_MIXEDMAP);
 	vma->vm_private_data = view;
-	vma->vm_ops = kind == BURROW_MMAP_KMETA ? &kmeta_vm_ops :
-						  &frame_vm_ops;
+	if (kind == BURROW_MMAP_KMETA)
+		vma->vm_ops = &bw_kmeta_ops;
+	else
+		vma->vm_ops = heap->cow ? &bw_cow_ops : &bw_frame_ops;
 	return 0;
 }
 
@@ -228,9 +259,10 @@ struct vm_area_struct *bw_vma_find(struct bw_view *view)
 	start = heap->base[view->kind] +
 		view->arena->index * bw_view_size(view->kind);
 	vma = vma_lookup(current->mm, start);
-	if (!vma || vma->vm_ops != &frame_vm_ops ||
+	if (!vma ||
+	    (vma->vm_ops != &bw_frame_ops && vma->vm_ops != &bw_cow_ops) ||
 	    vma->vm_private_data != view || !vma->vm_file ||
-	    vma->vm_file->private_data != heap ||
+	    vma->vm_file->private_data != heap->file ||
 	    vma->vm_pgoff != bw_view_pgoff(view) ||
 	    !vma_fits(vma, heap, view->kind, view->arena->index))
 		return NULL;

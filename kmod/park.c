@@ -23,6 +23,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "burrow_trace.h"
 #include "heap.h"
 
 /**
@@ -125,6 +126,7 @@ int bw_thread_unpark(struct bw_heap *heap, u32 slot)
 {
 	struct bw_parker *p;
 
+	trace_burrow_unpark(heap->id, slot);
 	return parker_do(heap, slot, unpark_locked, &p);
 }
 
@@ -163,6 +165,7 @@ int bw_thread_park(struct bw_heap *heap, const struct burrow_thread_park *arg)
 	if (err)
 		return err;
 
+	trace_burrow_park(heap->id, arg->slot);
 	/* Awake and already a sleeper: whom we wake may unpark us at once. */
 	if (swap)
 		err = bw_thread_unpark(heap, arg->wake_slot);

@@ -15,6 +15,7 @@
 #include <linux/module.h>
 #include <linux/sched.h>
 
+#include "burrow_trace.h"
 #include "heap.h"
 
 #define DROP_BATCH	32U
@@ -48,7 +49,7 @@ static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages,
 
 	while (frame < end) {
 		struct page *batch[DROP_BATCH];
-		u32 nr = 0, i;
+		u32 nr = 0, i, freed;
 
 		spin_lock(&heap->lock);
 		if (!bw_core_run_is_there(&heap->core, claim))
@@ -68,9 +69,9 @@ static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages,
 		heap->nr_frames[BURROW_MMAP_DATA] -= nr;
 		heap->nr_reclaimed += nr;
 		spin_unlock(&heap->lock);
-		for (i = 0; i < nr; i++)
-			put_page(batch[i]);
-		bw_heap_uncharge(heap, nr);
+		for (i = 0, freed = 0; i < nr; i++)
+			freed += bw_frame_drop(batch[i]);
+		bw_heap_uncharge(heap, freed);
 		dropped += nr;
 	}
 	return dropped;
@@ -79,7 +80,7 @@ static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages,
 static void unmap_pages(struct bw_heap *heap, u32 page, u32 npages)
 {
 	delay_for_tests();
-	unmap_mapping_pages(&heap->mapping,
+	unmap_mapping_pages(&heap->file->mapping,
 			    (pgoff_t)page * BW_FRAMES_PER_PAGE,
 			    (pgoff_t)npages * BW_FRAMES_PER_PAGE, false);
 }
@@ -91,6 +92,8 @@ static bool claim_locked(struct bw_heap *heap, u32 page, u32 end, u32 most,
 	u32 busy = heap->busy, busy_end = busy + heap->nr_busy;
 
 	most = min(most, CLAIM_PAGES);
+	if (heap->is_forking)
+		return false;
 	if (!heap->nr_busy || busy_end <= page || busy >= end)
 		return bw_core_reclaim_begin(&heap->core, page, end, most, run);
 	return bw_core_reclaim_begin(&heap->core, page, busy, most, run) ||
@@ -112,14 +115,18 @@ u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages, u32 most)
 
 		spin_lock(&heap->lock);
 		found = claim_locked(heap, page, end, most, &run);
+		heap->nr_claims += found;
 		spin_unlock(&heap->lock);
 		if (!found)
 			break;
 		most -= run.npages;
+		trace_burrow_reclaim(heap->id, run.page, run.npages);
 		unmap_pages(heap, run.page, run.npages);
 		frames += drop_pages(heap, run.page, run.npages, &run);
 		spin_lock(&heap->lock);
 		bw_core_reclaim_end(&heap->core, &run);
+		if (!--heap->nr_claims)
+			wake_up_all(&heap->claims_wait);
 		spin_unlock(&heap->lock);
 		page = run.page + run.npages;
 		cond_resched();
@@ -181,6 +188,7 @@ static int discard(struct bw_heap *heap, const struct burrow_range *range,
 		goto out_unlock;
 	last = &range[d.nr - 1];
 	npages = last->page + last->npages - range->page;
+	trace_burrow_discard(heap->id, range->page, npages);
 	unmap_pages(heap, range->page, npages);
 	*frames += drop_pages(heap, range->page, npages, &d.span[0]);
 	*done += d.nr;
@@ -242,7 +250,7 @@ void bw_frames_drop(struct bw_view *view)
 
 	for (c = 0; c < BW_DATA_CHUNKS; c++) {
 		struct page **chunk;
-		u32 i, nr = 0;
+		u32 i, nr = 0, freed = 0;
 
 		spin_lock(&heap->lock);
 		chunk = view->chunk[c];
@@ -253,7 +261,7 @@ void bw_frames_drop(struct bw_view *view)
 		for (i = 0; i < BW_SLOT_CHUNK; i++) {
 			if (!chunk[i])
 				continue;
-			put_page(chunk[i]);
+			freed += bw_frame_drop(chunk[i]);
 			nr++;
 		}
 		free_page((unsigned long)chunk);
@@ -261,7 +269,7 @@ void bw_frames_drop(struct bw_view *view)
 		heap->nr_frames[view->kind] -= nr;
 		heap->meta_frames--;
 		spin_unlock(&heap->lock);
-		bw_heap_uncharge(heap, nr + 1);
+		bw_heap_uncharge(heap, freed + 1);
 		cond_resched();
 	}
 }

@@ -33,6 +33,26 @@ void bw_core_arena_add(struct bw_core *core, u32 index,
 	bw_pagemap_arena_add(&core->map, index, &arena->leaf);
 }
 
+void bw_core_arena_clone(struct bw_core *core, u32 index,
+			 const struct bw_core_arena *from,
+			 struct bw_core_arena *arena, u64 *kwords)
+{
+	memcpy(kwords, from->kwords, BURROW_KMETA_SIZE);
+	*arena = *from;
+	arena->kwords = kwords;
+	core->arena[index] = arena;
+	bw_pagemap_arena_clone(&core->map, index, &arena->leaf);
+}
+
+void bw_core_clone_end(struct bw_core *core, const struct bw_core *from)
+{
+	core->gen = from->gen;
+	core->nr_spans = from->nr_spans;
+	core->nr_live = from->nr_live;
+	core->nr_free = from->nr_free;
+	core->nr_lazy = from->nr_lazy;
+}
+
 /*
  * Calls fn(arena, word index, mask, pages) for each word of bits that
  * [page, page + npages) touches.

@@ -80,6 +80,13 @@ struct bw_run {
 	u32 gen;
 };
 
+/*
+ * A copy of a heap is made of an init, a bw_core_arena_clone() of each arena, and
+ * bw_core_clone_end(), which brings the counts over; no run may be claimed in
+ * the original. An arena that is to be left out is cloned and then deleted.
+ */
+void bw_core_clone_end(struct bw_core *core, const struct bw_core *from);
+
 /* Zeroed memory for init, and init. */
 size_t bw_core_bytes(u32 nr_arenas);
 void bw_core_init(struct bw_core *core, void *zeroed, u32 nr_arenas);
@@ -87,6 +94,10 @@ void bw_core_init(struct bw_core *core, void *zeroed, u32 nr_arenas);
 /* @arena and @kwords are zeroed and belong to the core until arena_del. */
 void bw_core_arena_add(struct bw_core *core, u32 index,
 		       struct bw_core_arena *arena, u64 *kwords);
+/* The same with the contents of another heap's arena at the same index. */
+void bw_core_arena_clone(struct bw_core *core, u32 index,
+			 const struct bw_core_arena *from,
+			 struct bw_core_arena *arena, u64 *kwords);
 /* Ends every span and run with a page in the arena, then forgets it. */
 void bw_core_arena_del(struct bw_core *core, u32 index);
 

@@ -206,9 +206,15 @@ static void stale(struct bw_pagemap *pm, u32 page, u32 npages)
 void bw_pagemap_arena_add(struct bw_pagemap *pm, u32 arena,
 			  struct bw_pagemap_leaf *leaf)
 {
+	memset(leaf->free, 0xff, sizeof(leaf->free));
+	bw_pagemap_arena_clone(pm, arena, leaf);
+}
+
+void bw_pagemap_arena_clone(struct bw_pagemap *pm, u32 arena,
+			    struct bw_pagemap_leaf *leaf)
+{
 	u32 page = arena << BURROW_ARENA_PAGE_SHIFT;
 
-	memset(leaf->free, 0xff, sizeof(leaf->free));
 	pm->leaf[arena] = leaf;
 	stale(pm, page, BURROW_ARENA_PAGES);
 	pm->hint = min(pm->hint, page);

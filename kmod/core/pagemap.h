@@ -85,6 +85,9 @@ void bw_pagemap_init(struct bw_pagemap *pm, void *zeroed, u32 nr_arenas);
 /* The arena appears with all its pages free, or disappears. */
 void bw_pagemap_arena_add(struct bw_pagemap *pm, u32 arena,
 			  struct bw_pagemap_leaf *leaf);
+/* The arena appears with the bits that @leaf has. */
+void bw_pagemap_arena_clone(struct bw_pagemap *pm, u32 arena,
+			    struct bw_pagemap_leaf *leaf);
 void bw_pagemap_arena_del(struct bw_pagemap *pm, u32 arena);
 
 /*

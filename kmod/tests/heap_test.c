@@ -23,7 +23,7 @@
 struct place {
 	struct inode inode;
 	struct address_space mapping;
-	struct bw_heap *heap;
+	struct bw_file *file;
 };
 
 static int place_init(struct kunit *test)
@@ -35,8 +35,8 @@ static int place_init(struct kunit *test)
 					       PROT_READ, MAP_PRIVATE |
 					       MAP_ANONYMOUS, 0));
 	p->inode.i_mapping = &p->mapping;
-	p->heap = bw_heap_make(&p->inode);
-	KUNIT_ASSERT_FALSE(test, IS_ERR(p->heap));
+	p->file = bw_file_make(&p->inode);
+	KUNIT_ASSERT_FALSE(test, IS_ERR(p->file));
 	test->priv = p;
 	return 0;
 }
@@ -46,8 +46,8 @@ static void place_exit(struct kunit *test)
 {
 	struct place *p = test->priv;
 
-	if (p && !IS_ERR_OR_NULL(p->heap))
-		bw_heap_free(p->heap);
+	if (p && !IS_ERR_OR_NULL(p->file))
+		bw_file_release(p->file);
 }
 
 static struct burrow_heap_setup good_setup(void)
@@ -65,8 +65,8 @@ static struct bw_heap *heap_set_up(struct kunit *test)
 	struct place *p = test->priv;
 	struct burrow_heap_setup setup = good_setup();
 
-	KUNIT_ASSERT_EQ(test, 0, bw_heap_setup(p->heap, &setup));
-	return p->heap;
+	KUNIT_ASSERT_EQ(test, 0, bw_heap_setup(p->file, &setup));
+	return bw_file_heap(p->file, current->mm);
 }
 
 struct setup_row {
@@ -110,7 +110,7 @@ static void setup_takes_only_places_that_fit(struct kunit *test)
 	const struct setup_row *row = test->param_value;
 	struct place *p = test->priv;
 
-	KUNIT_EXPECT_EQ(test, row->want, bw_heap_setup(p->heap, &row->setup));
+	KUNIT_EXPECT_EQ(test, row->want, bw_heap_setup(p->file, &row->setup));
 }
 
 static void a_heap_is_set_up_once(struct kunit *test)
@@ -118,20 +118,21 @@ static void a_heap_is_set_up_once(struct kunit *test)
 	struct burrow_heap_setup setup = good_setup();
 	struct place *p = test->priv;
 
-	KUNIT_EXPECT_EQ(test, -ENXIO, bw_heap_check_caller(p->heap));
+	KUNIT_EXPECT_EQ(test, -ENXIO,
+			PTR_ERR_OR_ZERO(bw_file_heap(p->file, current->mm)));
 	heap_set_up(test);
-	KUNIT_EXPECT_EQ(test, 0, bw_heap_check_caller(p->heap));
-	KUNIT_EXPECT_EQ(test, -EEXIST, bw_heap_setup(p->heap, &setup));
+	KUNIT_EXPECT_EQ(test, 0,
+			PTR_ERR_OR_ZERO(bw_file_heap(p->file, current->mm)));
+	KUNIT_EXPECT_EQ(test, -EEXIST, bw_heap_setup(p->file, &setup));
 }
 
 static void another_address_space_is_refused(struct kunit *test)
 {
-	struct bw_heap *heap = heap_set_up(test);
-	struct mm_struct *mm = current->mm;
+	struct place *p = test->priv;
 
-	current->mm = NULL;
-	KUNIT_EXPECT_EQ(test, -EXDEV, bw_heap_check_caller(heap));
-	current->mm = mm;
+	heap_set_up(test);
+	KUNIT_EXPECT_EQ(test, -EXDEV,
+			PTR_ERR_OR_ZERO(bw_file_heap(p->file, NULL)));
 }
 
 static void arenas_take_the_lowest_free_place(struct kunit *test)
@@ -186,16 +187,18 @@ static void a_mapped_view_brings_its_pages_and_takes_them(struct kunit *test)
 static void what_is_charged_is_given_back(struct kunit *test)
 {
 	struct place *p = test->priv;
-	long before = atomic_long_read(&p->heap->user->frames);
+	atomic_long_t *frames = &p->file->user->frames;
+	long before = atomic_long_read(frames), set_up;
 	struct bw_heap *heap = heap_set_up(test);
-	long set_up = atomic_long_read(&heap->user->frames);
 	u32 at;
+
+	set_up = atomic_long_read(frames);
 
 	KUNIT_EXPECT_GT(test, set_up, before);
 	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, 0, &at));
-	KUNIT_EXPECT_GT(test, atomic_long_read(&heap->user->frames), set_up);
+	KUNIT_EXPECT_GT(test, atomic_long_read(frames), set_up);
 	bw_arena_del_unmapped(heap, 0);
-	KUNIT_EXPECT_EQ(test, set_up, atomic_long_read(&heap->user->frames));
+	KUNIT_EXPECT_EQ(test, set_up, atomic_long_read(frames));
 }
 
 static void a_token_waits_for_whoever_parks(struct kunit *test)
@@ -232,6 +235,7 @@ static int suite_init(struct kunit_suite *suite)
 {
 	int err = bw_arenas_init();
 
+	bw_debugfs_init("burrow_kunit");
 	return err ? err : bw_lazy_init("burrow_kunit_piece");
 }
 
@@ -239,6 +243,7 @@ static void suite_exit(struct kunit_suite *suite)
 {
 	bw_lazy_exit();
 	bw_arenas_exit();
+	bw_debugfs_exit();
 }
 
 static struct kunit_suite heap_suite = {

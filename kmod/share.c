@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * share: frames that a parent and its children have in common.
+ *
+ *	fork			bw_frame_share()	one more slot holds it
+ *	write, no entry		bw_frame_unshare()	fault in mmap.c
+ *	write, read-only entry	bw_view_mkwrite()
+ *	reclaim, unmap, COW	bw_frame_drop()		one slot fewer holds it
+ *
+ * page_private() of our frames counts the slots that hold it beyond the first.
+ *
+ * F1. An entry that can be written maps a frame that no other slot holds.
+ *     (An entry that cannot is clean.)
+ * F2. The user's total counts a frame once, whoever holds it: the slot that
+ *     drops it last pays back.
+ * F3. A frame is written again without a copy only when no slot but ours and no
+ *     reference that we cannot name holds it. Somebody who kept a reference
+ *     (vmsplice() into a pipe, then exit) must not see what is written later.
+ * F4. A frame that was mapped goes back by put_page(), to no pool of ours.
+ */
+#include <linux/highmem.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
+
+#include "heap.h"
+
+static atomic_long_t *sharers(struct page *page)
+{
+	BUILD_BUG_ON(sizeof(page->private) != sizeof(atomic_long_t));
+	return (atomic_long_t *)&page->private;
+}
+
+bool bw_frame_is_shared(struct page *page)
+{
+	return atomic_long_read(sharers(page)) > 0;
+}
+
+/*
+ * One more slot will hold the frame. False for a frame somebody has pinned:
+ * what the pin's holder does to it is the parent's alone.
+ */
+bool bw_frame_share(struct page *page)
+{
+	if (folio_maybe_dma_pinned(page_folio(page)))
+		return false;
+	atomic_long_inc(sharers(page));
+	get_page(page);
+	return true;
+}
+
+/* A slot lets go. True if it was the last: the caller uncharges. */
+bool bw_frame_drop(struct page *page)
+{
+	bool last = atomic_long_dec_if_positive(sharers(page)) < 0;
+
+	put_page(page);
+	return last;
+}
+
+/*
+ * Puts @fresh in the place of @old, whose entries are taken out of every page
+ * table first: a sibling's too, which maps its own again when it touches it.
+ * heap->insert is held.
+ */
+static void frame_replace(struct bw_view *view, u32 frame, struct page **slot,
+			  struct page *fresh)
+{
+	struct bw_heap *heap = view->arena->heap;
+
+	unmap_mapping_pages(&heap->file->mapping, bw_view_pgoff(view) + frame,
+			    1, false);
+	spin_lock(&heap->lock);
+	WRITE_ONCE(*slot, fresh);
+	spin_unlock(&heap->lock);
+}
+
+/*
+ * If the frame behind the slot is shared, or @page is given and is what the
+ * slot holds, a copy takes its place. 0 also when there is nothing to do.
+ */
+static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
+		      gfp_t gfp)
+{
+	struct bw_heap *heap = view->arena->heap;
+	struct page *old, *fresh, **slot;
+	int err;
+
+	err = bw_heap_charge(heap, 1);
+	if (err)
+		return err;
+	fresh = alloc_page(gfp);
+	if (!fresh) {
+		bw_heap_uncharge(heap, 1);
+		return -ENOMEM;
+	}
+	mutex_lock(&heap->insert);
+	spin_lock(&heap->lock);
+	slot = bw_slot_locked(view, frame);
+	old = slot ? *slot : NULL;
+	if (old && page ? old != page : !old || !bw_frame_is_shared(old))
+		old = NULL;
+	if (old) {
+		/* busy: nobody takes it from the slot before we do */
+		get_page(old);
+		heap->busy = view->arena->index * BURROW_ARENA_PAGES +
+			     frame / BW_FRAMES_PER_PAGE;
+		heap->nr_busy = view->kind == BURROW_MMAP_DATA;
+	}
+	spin_unlock(&heap->lock);
+	if (old) {
+		copy_highpage(fresh, old);
+		frame_replace(view, frame, slot, fresh);
+		spin_lock(&heap->lock);
+		heap->nr_busy = 0;
+		spin_unlock(&heap->lock);
+	}
+	mutex_unlock(&heap->insert);
+	if (!old) {
+		__free_page(fresh);
+		bw_heap_uncharge(heap, 1);
+		return 0;
+	}
+	if (bw_frame_drop(old))
+		bw_heap_uncharge(heap, 1);
+	put_page(old);
+	return 0;
+}
+
+/* Before a write to a page that has no entry: is its frame ours alone? */
+int bw_frame_unshare(struct bw_view *view, struct vm_area_struct *vma,
+		     u32 frame, gfp_t gfp)
+{
+	struct bw_heap *heap = view->arena->heap;
+	struct page **slot;
+	bool shared;
+
+	spin_lock(&heap->lock);
+	slot = bw_slot_locked(view, frame);
+	shared = slot && *slot && bw_frame_is_shared(*slot);
+	spin_unlock(&heap->lock);
+	return shared ? frame_copy(view, frame, NULL, gfp) : 0;
+}
+
+/*
+ * No slot but ours and no reference that we cannot name holds the frame (F3).
+ * Named are the slot's, those of the entries, and @more.
+ */
+bool bw_frame_is_ours_alone(struct page *page, int more)
+{
+	struct folio *folio = page_folio(page);
+
+	return !bw_frame_is_shared(page) &&
+	       folio_ref_count(folio) == 1 + bw_mapcount(folio) + more;
+}
+
+/* A write met a read-only entry of a view that has shared frames, or had. */
+vm_fault_t bw_view_mkwrite(struct vm_fault *vmf)
+{
+	struct bw_view *view = vmf->vma->vm_private_data;
+	struct bw_heap *heap;
+	struct page **slot;
+	bool is_current;
+	u32 frame;
+
+	if (!view)
+		return VM_FAULT_SIGBUS;
+	heap = view->arena->heap;
+	frame = vmf->pgoff - bw_view_pgoff(view);
+	spin_lock(&heap->lock);
+	slot = bw_slot_locked(view, frame);
+	is_current = slot && *slot == vmf->page;
+	spin_unlock(&heap->lock);
+	if (!is_current)
+		/* the entry is on its way out: try again */
+		return VM_FAULT_NOPAGE;
+	/* one more: the fault handler took it before it called us */
+	if (bw_frame_is_ours_alone(vmf->page, 1)) {
+		lock_page(vmf->page);
+		return VM_FAULT_LOCKED;
+	}
+	/* after the copy there is no entry: the next try maps it */
+	return bw_fault_answer(heap, frame_copy(view, frame, vmf->page,
+						BW_GFP_FAULT));
+}
