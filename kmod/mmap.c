@@ -8,8 +8,8 @@
  *
  * Each mapping is whole, shared, at the one place the heap has for it, never
  * executable; it cannot be split, moved or grown; fork gives the child a clone
- * of what is behind it (fork.c). So a VMA that still looks as it did here is the one that was made here, and
- * bw_vma_find() can trust it.
+ * of what is behind it (fork.c). So a VMA that still looks as it did here is the
+ * one that was made here, and bw_vma_find() can trust it.
  */
 #include <linux/sched.h>
 #include <linux/vmalloc.h>

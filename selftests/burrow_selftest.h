@@ -25,7 +25,7 @@
 
 /* The guests are emulated, some of them with KASAN and lockdep. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT	120
+#define TEST_TIMEOUT_DEFAULT	300
 
 #define TEST_ARENAS		8U
 #define FRAME_SIZE		4096UL
@@ -36,8 +36,10 @@
 
 /* A failed row of a table names itself; the test goes on with the next. */
 #define EXPECT_ROW(want, seen, what) do {				\
+	const char *row_name = (what);					\
+									\
 	EXPECT_EQ(want, seen)						\
-		TH_LOG("row: %s", what);				\
+		TH_LOG("row: %s", row_name);				\
 } while (0)
 
 /**

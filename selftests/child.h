@@ -5,8 +5,8 @@
  *	pid = child_start(fn, arg);	_exit(fn(arg)) in the child
  *	child_wait(pid)			its exit code, or 128 + the signal
  *
- * A child does not assert: it says what went wrong by its exit code, and
- * CHILD_CHECK() names the line.
+ * A child does not assert: CHILD_CHECK() names the line and ends it with an
+ * exit code that the test finds.
  */
 #ifndef BURROW_SELFTEST_CHILD_H
 #define BURROW_SELFTEST_CHILD_H
@@ -23,13 +23,17 @@
 #define CHILD_BAD	99
 #define CHILD_KILLED	128
 
-#define CHILD_CHECK(cond) do {						\
-	if (!(cond)) {							\
-		fprintf(stderr, "# %s:%d: child: not so: %s (errno %d)\n", \
-			__FILE__, __LINE__, #cond, errno);		\
-		return CHILD_BAD;					\
-	}								\
-} while (0)
+#define CHILD_CHECK(cond) child_check(cond, __FILE__, __LINE__, #cond)
+
+static inline void child_check(bool ok, const char *file, int line,
+			       const char *cond)
+{
+	if (ok)
+		return;
+	fprintf(stderr, "# %s:%d: child: not so: %s (errno %d)\n", file, line,
+		cond, errno);
+	_exit(CHILD_BAD);
+}
 
 static inline pid_t child_start(int (*fn)(void *), void *arg)
 {

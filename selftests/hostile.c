@@ -115,15 +115,15 @@ static void work_run(struct heap *h, struct trace *t)
 	trace_add(t, stats.out_nr_reclaimed);
 }
 
-enum garbage { GARBAGE_NONE, GARBAGE_ONES, GARBAGE_RANDOM };
+enum garbage { GARBAGE_ONES, GARBAGE_RANDOM };
 
-static void u_words_fill(struct heap *h, enum garbage garbage, __u64 seed)
+static void u_words_fill(struct heap *h, enum garbage with, __u64 seed)
 {
 	size_t i, n = ARENAS * BURROW_UMETA_SIZE / sizeof(__u64);
 	volatile __u64 *word = (__u64 *)h->umeta;
 
-	for (i = 0; i < n && garbage != GARBAGE_NONE; i++)
-		word[i] = garbage == GARBAGE_ONES ? ~0ULL : next_random(&seed);
+	for (i = 0; i < n; i++)
+		word[i] = with == GARBAGE_ONES ? ~0ULL : next_random(&seed);
 }
 
 FIXTURE(heap) {

@@ -2,9 +2,10 @@
 /*
  * life: who may use a heap, and when its memory goes back.
  *
- * The heap belongs to one address space. The descriptor may be inherited,
- * passed on, doubled and closed in any order: none of it opens the heap to
- * somebody else, and none of it keeps its memory alive.
+ * The heap belongs to one address space; a forked child has a clone of it, which
+ * is a heap like any other (fork*.c). The descriptor may be inherited, passed
+ * on, doubled and closed in any order: none of it opens a heap to somebody else,
+ * and none of it keeps its memory alive.
  */
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -69,30 +70,7 @@ static int child_is_a_stranger(void *arg)
 	return all_calls_are_exdev(h);
 }
 
-TEST_F(heap, a_forked_child_has_neither_calls_nor_memory)
-{
-	EXPECT_EQ(CHILD_OK, child_run(child_is_a_stranger, &self->h));
-	EXPECT_TRUE(bytes_are(self->p, 'p', SPAN_BYTES));
-	EXPECT_EQ(0, span_free(&self->h, 0, self->span));
-}
-
-/* MADV_DOFORK asks for what the driver denied. */
-TEST_F(heap, madvise_DOFORK_gives_a_child_nothing)
-{
-	struct burrow_heap_stats stats;
-	int kind;
-
-	for (kind = 0; kind < BURROW_NR_MMAP_KINDS; kind++)
-		madvise(part(&self->h, kind, 0), part_size(kind), MADV_DOFORK);
-	EXPECT_EQ(CHILD_OK, child_run(child_is_a_stranger, &self->h));
-	EXPECT_TRUE(bytes_are(self->p, 'p', SPAN_BYTES));
-	ASSERT_EQ(0, arena_unmap(&self->h, 0));
-	ASSERT_EQ(0, heap_stats(self->h.fd, &stats));
-	EXPECT_EQ(0, stats.out_arenas);
-	EXPECT_EQ(0, stats.out_frames);
-}
-
-/* The child outlives the parent's mappings, and says when it is at work. */
+/* Until its parent says so, or ends. */
 static int child_waits(void *arg)
 {
 	int *pipes = arg;
@@ -102,14 +80,13 @@ static int child_waits(void *arg)
 	return read(pipes[0], &byte, 1) == 0 ? CHILD_OK : CHILD_BAD;
 }
 
-TEST_F(heap, a_child_given_the_mapping_by_DOFORK_holds_nothing_up)
+/* What is shared with a child stays the child's; for the parent it is gone. */
+TEST_F(heap, a_child_holds_nothing_of_its_parents_up)
 {
 	struct burrow_heap_stats stats;
-	int pipes[2], kind;
+	int pipes[2];
 	pid_t pid;
 
-	for (kind = 0; kind < BURROW_NR_MMAP_KINDS; kind++)
-		madvise(part(&self->h, kind, 0), part_size(kind), MADV_DOFORK);
 	ASSERT_EQ(0, pipe(pipes));
 	pid = child_start(child_waits, pipes);
 	ASSERT_LT(0, pid);
@@ -118,6 +95,7 @@ TEST_F(heap, a_child_given_the_mapping_by_DOFORK_holds_nothing_up)
 	EXPECT_EQ(0, stats.out_arenas);
 	EXPECT_EQ(0, stats.out_frames);
 	EXPECT_EQ(0, stats.out_pages_free);
+	EXPECT_EQ(0, arena_add(&self->h, 0));
 	close(pipes[1]);
 	EXPECT_EQ(CHILD_OK, child_wait(pid));
 }
@@ -125,13 +103,12 @@ TEST_F(heap, a_child_given_the_mapping_by_DOFORK_holds_nothing_up)
 static int child_is_born_again(void *arg)
 {
 	char fd[16];
-	char *argv[] = { "/proc/self/exe", "--exec", fd, NULL };
 	struct heap h;
 
 	CHILD_CHECK(!heap_ready(&h, 1));
 	CHILD_CHECK(!fcntl(h.fd, F_SETFD, 0));
 	snprintf(fd, sizeof(fd), "%d", h.fd);
-	execv(argv[0], argv);
+	execl("/proc/self/exe", "life", "--exec", fd, NULL);
 	(void)arg;
 	return CHILD_BAD;
 }
@@ -214,8 +191,9 @@ TEST(a_receiver_of_the_descriptor_is_a_stranger_and_holds_no_memory)
 
 	ASSERT_EQ(1, write(socks[0], "", 1));
 	EXPECT_EQ(CHILD_OK, child_wait(pid));
+	/* the heap ended with its address space, whoever has the file open */
 	after = user_frames();
-	EXPECT_EQ(empty, after);
+	EXPECT_EQ(before, after);
 	close(h.fd);
 	EXPECT_EQ(before, user_frames());
 }
@@ -347,6 +325,7 @@ static int child_works(void *arg)
 			CHILD_CHECK(!arena_map(&h, 0));
 		}
 	}
+	return CHILD_BAD;
 }
 
 #define KILLS	200
@@ -400,6 +379,21 @@ TEST_F(heap, the_module_stays_while_a_mapping_is_all_that_is_left)
 	EXPECT_TRUE(bytes_are(self->p, 'p', SPAN_BYTES));
 	memset(self->p, 'q', SPAN_BYTES);
 	EXPECT_TRUE(bytes_are(self->p, 'q', SPAN_BYTES));
+}
+
+TEST_F(heap, the_module_stays_while_only_a_child_has_a_mapping)
+{
+	int pipes[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(pipes));
+	pid = child_start(child_waits, pipes);
+	ASSERT_LT(0, pid);
+	ASSERT_EQ(0, arena_unmap(&self->h, 0));
+	ASSERT_EQ(0, close(self->h.fd));
+	EXPECT_EQ(-EAGAIN, module_remove());
+	close(pipes[1]);
+	EXPECT_EQ(CHILD_OK, child_wait(pid));
 }
 
 /* Parameters are back at their defaults afterwards. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * park: tokens, sleepers, deadlines and signals of thread slots.
+ * park: tokens, sleepers, deadlines and signals of thread slots. What many
+ * threads do to each other is in wakeup.c.
  *
  * A test that needs somebody asleep waits until /proc says that the thread
  * sleeps inside its PARK; nothing here depends on how long anything takes.
@@ -50,6 +51,7 @@ static __u64 now_ns(void)
  * struct sleeper - a thread in one PARK
  * @tid:	0 until it runs
  * @result:	what PARK said
+ * @done:	it said so
  */
 struct sleeper {
 	struct heap *h;
@@ -58,6 +60,7 @@ struct sleeper {
 	pthread_t thread;
 	pid_t tid;
 	int result;
+	int done;
 };
 
 static void *sleeper_run(void *arg)
@@ -66,6 +69,7 @@ static void *sleeper_run(void *arg)
 
 	__atomic_store_n(&s->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	s->result = thread_park(s->h, s->slot, s->deadline);
+	__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -93,12 +97,14 @@ static int sleeper_start(struct sleeper *s)
 	return pthread_create(&s->thread, NULL, sleeper_run, s);
 }
 
+/* Until it sleeps; one that returned instead has its result to tell. */
 static void sleeper_await(struct sleeper *s)
 {
 	pid_t tid;
 
-	while (!(tid = __atomic_load_n(&s->tid, __ATOMIC_ACQUIRE)) ||
-	       !sleeps_in_ioctl(tid, s->h->fd))
+	while ((!(tid = __atomic_load_n(&s->tid, __ATOMIC_ACQUIRE)) ||
+		!sleeps_in_ioctl(tid, s->h->fd)) &&
+	       !__atomic_load_n(&s->done, __ATOMIC_ACQUIRE))
 		sched_yield();
 }
 
@@ -247,6 +253,7 @@ TEST_F(slots, with_SA_RESTART_park_goes_on_and_gets_its_token)
 		ASSERT_EQ(0, pthread_kill(s.thread, SIGUSR1));
 		while (nr_signals < i)
 			sched_yield();
+		ASSERT_EQ(0, __atomic_load_n(&s.done, __ATOMIC_ACQUIRE));
 	}
 	EXPECT_EQ(0, thread_unpark(&self->h, self->a));
 	EXPECT_EQ(0, sleeper_join(&s));
@@ -273,6 +280,7 @@ static void *swapper_run(void *arg)
 
 	__atomic_store_n(&s->tid, syscall(SYS_gettid), __ATOMIC_RELEASE);
 	s->result = thread_swap(s->h, s->slot, s->slot + 1, 0);
+	__atomic_store_n(&s->done, 1, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -329,137 +337,6 @@ TEST(parked_threads_can_be_killed)
 		EXPECT_EQ(CHILD_KILLED + SIGKILL, child_wait(pid));
 	}
 	EXPECT_EQ(before, user_frames());
-}
-
-#define PLAYERS	4
-#define TURNS	1000
-
-/**
- * struct player - one of a ring; each hands on to the next
- * @ball:	shared by all: who has it changes it, nobody else
- */
-struct player {
-	struct heap *h;
-	__u32 slot, next;
-	bool swap;
-	volatile unsigned long *ball;
-	int bad;
-};
-
-static void *player_run(void *arg)
-{
-	struct player *p = arg;
-	int i;
-
-	for (i = 0; i < TURNS; i++) {
-		int r = 0;
-
-		/* a swap gave the token for the next turn already */
-		if (!p->swap || !i)
-			r = thread_park(p->h, p->slot, 0);
-		*p->ball = *p->ball + 1;
-		if (p->swap && i < TURNS - 1)
-			r |= thread_swap(p->h, p->slot, p->next, 0);
-		else
-			r |= thread_unpark(p->h, p->next);
-		p->bad += r != 0;
-	}
-	return NULL;
-}
-
-/* A lost wake-up would stop the ring; a second one would spoil the count. */
-static unsigned long ring_play(struct heap *h, bool swap, int *bad)
-{
-	volatile unsigned long ball = 0;
-	struct player p[PLAYERS];
-	pthread_t thread[PLAYERS];
-	int i, slot[PLAYERS];
-
-	for (i = 0; i < PLAYERS; i++)
-		slot[i] = thread_add(h);
-	*bad = 0;
-	for (i = 0; i < PLAYERS; i++) {
-		p[i] = (struct player) {
-			.h = h, .slot = slot[i],
-			.next = slot[(i + 1) % PLAYERS],
-			.swap = swap, .ball = &ball,
-		};
-		*bad += pthread_create(&thread[i], NULL, player_run, &p[i]);
-	}
-	*bad += thread_unpark(h, slot[0]);
-	for (i = 0; i < PLAYERS; i++) {
-		pthread_join(thread[i], NULL);
-		*bad += p[i].bad;
-	}
-	/* the token went round: it lies where it began */
-	*bad += thread_park(h, slot[0], PAST);
-	return ball;
-}
-
-TEST_F(slots, a_ring_of_threads_passes_a_ball_by_unpark)
-{
-	int bad;
-
-	EXPECT_EQ(PLAYERS * TURNS, ring_play(&self->h, false, &bad));
-	EXPECT_EQ(0, bad);
-}
-
-TEST_F(slots, a_ring_of_threads_passes_a_ball_by_swap)
-{
-	int bad;
-
-	EXPECT_EQ(PLAYERS * TURNS, ring_play(&self->h, true, &bad));
-	EXPECT_EQ(0, bad);
-}
-
-/**
- * struct stress - producers count up and unpark, one consumer counts down
- * @work:	what there is to do
- */
-struct stress {
-	struct heap *h;
-	__u32 slot;
-	unsigned long work;
-	int bad;
-};
-
-#define STRESS_WORK	3000UL
-#define PRODUCERS	3
-
-static void *producer_run(void *arg)
-{
-	struct stress *s = arg;
-	unsigned long i;
-
-	for (i = 0; i < STRESS_WORK; i++) {
-		__atomic_fetch_add(&s->work, 1, __ATOMIC_SEQ_CST);
-		if (thread_unpark(s->h, s->slot))
-			__atomic_fetch_add(&s->bad, 1, __ATOMIC_RELAXED);
-	}
-	return NULL;
-}
-
-/* Sleeps without a deadline whenever it finds no work. */
-TEST_F(slots, no_wake_up_is_lost_between_four_threads)
-{
-	struct stress s = { .h = &self->h, .slot = self->a };
-	pthread_t thread[PRODUCERS];
-	unsigned long done = 0, got;
-	int i;
-
-	for (i = 0; i < PRODUCERS; i++)
-		ASSERT_EQ(0, pthread_create(&thread[i], NULL, producer_run,
-					    &s));
-	while (done < PRODUCERS * STRESS_WORK) {
-		got = __atomic_exchange_n(&s.work, 0, __ATOMIC_SEQ_CST);
-		done += got;
-		if (!got && thread_park(&self->h, self->a, 0))
-			s.bad++;
-	}
-	for (i = 0; i < PRODUCERS; i++)
-		pthread_join(thread[i], NULL);
-	EXPECT_EQ(PRODUCERS * STRESS_WORK, done);
-	EXPECT_EQ(0, s.bad);
 }
 
 TEST_F(slots, slots_are_bounded_and_come_back)

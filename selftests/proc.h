@@ -98,21 +98,25 @@ static inline long mapping_rss(const void *start)
 /* Frames that the page table shows in [p, p + bytes); -errno. */
 static inline long frames_present(const void *p, size_t bytes)
 {
-	size_t i, nr = bytes / 4096;
+	size_t first = (uintptr_t)p / 4096, nr = bytes / 4096, i;
 	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	long found = 0;
+	uint64_t e[512];
 
 	if (fd < 0)
 		return -errno;
-	for (i = 0; i < nr; i++) {
-		uint64_t e;
+	while (nr) {
+		size_t n = nr < 512 ? nr : 512;
 
-		if (pread(fd, &e, sizeof(e),
-			  ((uintptr_t)p / 4096 + i) * sizeof(e)) != sizeof(e)) {
+		if (pread(fd, e, n * sizeof(*e), first * sizeof(*e)) !=
+		    (ssize_t)(n * sizeof(*e))) {
 			found = -EIO;
 			break;
 		}
-		found += e >> 63;
+		for (i = 0; i < n; i++)
+			found += e[i] >> 63;
+		first += n;
+		nr -= n;
 	}
 	close(fd);
 	return found;

@@ -14,9 +14,9 @@ struct place_row {
 	__u64 window, window_size, kmeta, umeta;
 };
 
-#define TIB	(1ULL << 40)
-#define GIB	(1ULL << 30)
-#define MIB	(1ULL << 20)
+#define MIB	0x100000ULL
+#define GIB	(1024 * MIB)
+#define TIB	(1024 * GIB)
 
 /* Good: window 1 TiB.. , kmeta 4 TiB.., umeta 5 TiB.. */
 static const struct place_row bad_places[] = {

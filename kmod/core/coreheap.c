@@ -413,7 +413,12 @@ bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages)
 			return false;
 		head = bw_span_head_of(core, page);
 		if (head == BW_NO_PAGE) {
-			page += bw_pagemap_run(&core->map, page, end - page);
+			const struct bw_core_arena *a;
+
+			a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+			page += a->nr_free == BURROW_ARENA_PAGES ?
+				BURROW_ARENA_PAGES - page % BURROW_ARENA_PAGES :
+				bw_pagemap_run(&core->map, page, end - page);
 			continue;
 		}
 		if (burrow_word_state(*bw_span_word(core, head)) !=
