@@ -61,6 +61,7 @@ int bw_file_add(struct bw_file *file, struct bw_heap *heap, bool is_clone)
 		err = -EEXIST;
 	else
 		list_add_tail(&heap->node, &file->heaps);
+	file->nr_heaps += !err;
 	file->bound = true;
 	spin_unlock(&file->lock);
 	return err;
@@ -95,6 +96,7 @@ bool bw_file_del(struct bw_heap *heap)
 	spin_lock(&file->lock);
 	was_there = !list_empty(&heap->node);
 	list_del_init(&heap->node);
+	file->nr_heaps -= was_there;
 	spin_unlock(&file->lock);
 	return was_there;
 }
@@ -108,6 +110,7 @@ static struct bw_heap *find_left_behind(struct bw_file *file, bool all)
 		if (heap->nr_views || (!all && atomic_read(&heap->mm->mm_users)))
 			continue;
 		list_del_init(&heap->node);
+		file->nr_heaps--;
 		spin_unlock(&file->lock);
 		return heap;
 	}
@@ -117,7 +120,8 @@ static struct bw_heap *find_left_behind(struct bw_file *file, bool all)
 
 /*
  * Ends heaps whose address space has exited without a mapping left to tell us.
- * Called by fork, so that forking for ever does not pile them up.
+ * Called by fork, so that forking for ever does not pile them up, and by calls
+ * of their relatives.
  */
 void bw_file_collect(struct bw_file *file)
 {

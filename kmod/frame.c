@@ -260,16 +260,18 @@ static int batch_insert_run(struct batch *b, struct vm_area_struct *vma, u32 i,
 /*
  * Frames that were there are somebody's business already: they were mapped when
  * they came, and if their entries are gone the next touch brings them back. A
- * fault is that touch, for one frame, which may be shared.
+ * fault is that touch, for one frame, which may be shared: then its entry is
+ * read-only, and so it is when it cannot be told (F3 in share.c).
  */
 static int batch_insert(struct batch *b, struct vm_area_struct *vma)
 {
 	u32 i, n;
 	int err;
 
+	/* one more than the slot's and the entries': batch_fill_locked()'s */
 	if (b->nr == 1)
 		return batch_insert_run(b, vma, 0, 1,
-					bw_frame_is_shared(b->page[0]));
+				!bw_frame_is_ours_alone(b->page[0], 1));
 	for (i = 0; i < b->nr; i += n) {
 		bool new = b->new >> i & 1;
 

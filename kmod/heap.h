@@ -100,6 +100,7 @@ struct bw_arena {
  * @mapping:	this file's own, so that unmapping meets no other file's pages
  * @lock:	of what follows
  * @bound:	set up once, so only to be had by that mm and its children
+ * @nr_heaps:	on the list
  * @heaps:	one per address space: the first by HEAP_SETUP, the others
  *		are its clones made by fork			[lock]
  */
@@ -110,6 +111,7 @@ struct bw_file {
 	struct address_space mapping;
 	spinlock_t lock;
 	bool bound;
+	u32 nr_heaps;
 	struct list_head heaps;
 };
 
@@ -253,12 +255,10 @@ void bw_lazy_forget_locked(struct bw_arena *arena);
 u64 bw_lazy_reclaim(struct bw_heap *heap, u64 want);
 
 /* share.c: frames in the slots of more than one heap */
-bool bw_frame_is_shared(struct page *page);
 bool bw_frame_share(struct page *page);
 bool bw_frame_drop(struct page *page);
 bool bw_frame_is_ours_alone(struct page *page, int more);
-int bw_frame_unshare(struct bw_view *view, struct vm_area_struct *vma,
-		     u32 frame, gfp_t gfp);
+int bw_frame_unshare(struct bw_view *view, u32 frame, gfp_t gfp);
 vm_fault_t bw_view_mkwrite(struct vm_fault *vmf);
 
 /* fork.c: a child's clone of a heap */

@@ -193,6 +193,8 @@ long bw_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	if (flags & ~type->flags)
 		return -EOPNOTSUPP;
 	if (!type->no_heap) {
+		if (READ_ONCE(call.file->nr_heaps) > 1)
+			bw_file_collect(call.file);
 		call.heap = bw_file_heap(call.file, current->mm);
 		if (IS_ERR(call.heap))
 			return PTR_ERR(call.heap);

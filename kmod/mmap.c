@@ -80,7 +80,7 @@ static int frame_fault_in(struct vm_fault *vmf, struct bw_view *view)
 	if (is_outside(view, frame))
 		return -ESTALE;
 	if (vmf->flags & FAULT_FLAG_WRITE && READ_ONCE(heap->cow))
-		err = bw_frame_unshare(view, vmf->vma, frame, BW_GFP_FAULT);
+		err = bw_frame_unshare(view, frame, BW_GFP_FAULT);
 	if (!err)
 		err = bw_frames_map(view, vmf->vma, frame, 1, BW_GFP_FAULT);
 	if (!err) {

@@ -30,11 +30,6 @@ static atomic_long_t *sharers(struct page *page)
 	return (atomic_long_t *)&page->private;
 }
 
-bool bw_frame_is_shared(struct page *page)
-{
-	return atomic_long_read(sharers(page)) > 0;
-}
-
 /*
  * One more slot will hold the frame. False for a frame somebody has pinned:
  * what the pin's holder does to it is the parent's alone.
@@ -58,26 +53,27 @@ bool bw_frame_drop(struct page *page)
 }
 
 /*
- * Puts @fresh in the place of @old, whose entries are taken out of every page
- * table first: a sibling's too, which maps its own again when it touches it.
- * heap->insert is held.
+ * Puts @fresh in the place of @old. Its entries are taken out of every page
+ * table first, a sibling's too, which maps its own again when it touches it;
+ * only then is it copied: another thread of ours may have been allowed to write
+ * to @old after all, when the reference that we did not know was that thread's.
+ * heap->insert is held: nobody maps it again meanwhile.
  */
 static void frame_replace(struct bw_view *view, u32 frame, struct page **slot,
-			  struct page *fresh)
+			  struct page *fresh, struct page *old)
 {
 	struct bw_heap *heap = view->arena->heap;
 
 	unmap_mapping_pages(&heap->file->mapping, bw_view_pgoff(view) + frame,
 			    1, false);
+	copy_highpage(fresh, old);
 	spin_lock(&heap->lock);
 	WRITE_ONCE(*slot, fresh);
+	heap->nr_busy = 0;
 	spin_unlock(&heap->lock);
 }
 
-/*
- * If the frame behind the slot is shared, or @page is given and is what the
- * slot holds, a copy takes its place. 0 also when there is nothing to do.
- */
+/* If the slot holds @page still, a copy takes its place; else all is well. */
 static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
 		      gfp_t gfp)
 {
@@ -96,9 +92,7 @@ static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
 	mutex_lock(&heap->insert);
 	spin_lock(&heap->lock);
 	slot = bw_slot_locked(view, frame);
-	old = slot ? *slot : NULL;
-	if (old && page ? old != page : !old || !bw_frame_is_shared(old))
-		old = NULL;
+	old = slot && *slot == page ? page : NULL;
 	if (old) {
 		/* busy: nobody takes it from the slot before we do */
 		get_page(old);
@@ -107,13 +101,8 @@ static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
 		heap->nr_busy = view->kind == BURROW_MMAP_DATA;
 	}
 	spin_unlock(&heap->lock);
-	if (old) {
-		copy_highpage(fresh, old);
-		frame_replace(view, frame, slot, fresh);
-		spin_lock(&heap->lock);
-		heap->nr_busy = 0;
-		spin_unlock(&heap->lock);
-	}
+	if (old)
+		frame_replace(view, frame, slot, fresh, old);
 	mutex_unlock(&heap->insert);
 	if (!old) {
 		__free_page(fresh);
@@ -127,18 +116,24 @@ static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
 }
 
 /* Before a write to a page that has no entry: is its frame ours alone? */
-int bw_frame_unshare(struct bw_view *view, struct vm_area_struct *vma,
-		     u32 frame, gfp_t gfp)
+int bw_frame_unshare(struct bw_view *view, u32 frame, gfp_t gfp)
 {
 	struct bw_heap *heap = view->arena->heap;
-	struct page **slot;
-	bool shared;
+	struct page **slot, *page = NULL;
+	int err = 0;
 
 	spin_lock(&heap->lock);
 	slot = bw_slot_locked(view, frame);
-	shared = slot && *slot && bw_frame_is_shared(*slot);
+	if (slot && *slot && !bw_frame_is_ours_alone(*slot, 0)) {
+		page = *slot;
+		get_page(page);
+	}
 	spin_unlock(&heap->lock);
-	return shared ? frame_copy(view, frame, NULL, gfp) : 0;
+	if (page) {
+		err = frame_copy(view, frame, page, gfp);
+		put_page(page);
+	}
+	return err;
 }
 
 /*
@@ -149,7 +144,7 @@ bool bw_frame_is_ours_alone(struct page *page, int more)
 {
 	struct folio *folio = page_folio(page);
 
-	return !bw_frame_is_shared(page) &&
+	return !atomic_long_read(sharers(page)) &&
 	       folio_ref_count(folio) == 1 + bw_mapcount(folio) + more;
 }
 

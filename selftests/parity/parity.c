@@ -23,8 +23,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "say.h"
 
@@ -200,37 +198,6 @@ static void parking(void)
 	stats();
 }
 
-static void in_a_child(void)
-{
-	struct bw_span_want w = want(1);
-	struct burrow_span_ref ref = { 0, 0 };
-	struct burrow_range r = { 0, 1 };
-	struct burrow_heap_stats s;
-	struct bw_parker p;
-	int status;
-	pid_t pid;
-
-	section("in a child");
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		alloc(&w, &ref, 1);
-		release(0, &ref, 1);
-		reclaim(&r, 1);
-		result("arena", bw_heap_arena_add(heap, 3, NULL));
-		result("stats", bw_heap_stats(heap, &s));
-		result("check", bw_heap_check(heap));
-		result("parker", bw_parker_init(&p, heap));
-		show_lookup(words(0));
-		bw_heap_close(heap);
-		fflush(stdout);
-		_exit(0);
-	}
-	waitpid(pid, &status, 0);
-	printf("child %d\n", status);
-	stats();
-}
-
 int main(void)
 {
 	const char *mode = getenv("BURROW_MODE");
@@ -250,7 +217,6 @@ int main(void)
 	trace();
 	touches();
 	parking();
-	in_a_child();
 	bw_heap_close(heap);
 	printf("end\n");
 	return 0;
