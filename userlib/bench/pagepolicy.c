@@ -135,7 +135,7 @@ struct worker {
 
 /* Set by main() before the first visit. */
 static size_t heap_bytes = 1UL << 30;
-static int nr_reps = 9;
+static int nr_reps = 7;
 static int cpus[MAX_THREADS];
 static int uffd;
 static uint32_t *shuffled;		/* the heap's pages in random order */
