@@ -317,7 +317,7 @@ static bool view_is_ours_alone(struct bw_view *view)
 		spin_lock(&heap->lock);
 		chunk = view->chunk[c];
 		for (i = 0; chunk && ours && i < BW_SLOT_CHUNK; i++)
-			ours = !chunk[i] || bw_frame_is_ours_alone(chunk[i], 0);
+			ours = !chunk[i] || bw_frame_claim(chunk[i], 0);
 		spin_unlock(&heap->lock);
 		cond_resched();
 	}

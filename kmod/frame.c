@@ -271,7 +271,7 @@ static int batch_insert(struct batch *b, struct vm_area_struct *vma)
 	/* one more than the slot's and the entries': batch_fill_locked()'s */
 	if (b->nr == 1)
 		return batch_insert_run(b, vma, 0, 1,
-				!bw_frame_is_ours_alone(b->page[0], 1));
+				!bw_frame_claim(b->page[0], 1));
 	for (i = 0; i < b->nr; i += n) {
 		bool new = b->new >> i & 1;
 

@@ -257,7 +257,7 @@ u64 bw_lazy_reclaim(struct bw_heap *heap, u64 want);
 /* share.c: frames in the slots of more than one heap */
 bool bw_frame_share(struct page *page);
 bool bw_frame_drop(struct page *page);
-bool bw_frame_is_ours_alone(struct page *page, int more);
+bool bw_frame_claim(struct page *page, int more);
 int bw_frame_unshare(struct bw_view *view, u32 frame, gfp_t gfp);
 vm_fault_t bw_view_mkwrite(struct vm_fault *vmf);
 

@@ -7,15 +7,20 @@
  *	write, read-only entry	bw_view_mkwrite()
  *	reclaim, unmap, COW	bw_frame_drop()		one slot fewer holds it
  *
- * page_private() of our frames counts the slots that hold it beyond the first.
+ * page_private() of our frames counts, from bit 1 on, the slots that hold it
+ * beyond the first; bit 0 stays set from the first sharing until F3 was asked
+ * and found well. 0 is *exclusive*: one slot, and nobody has a reference who had
+ * it from another address space.
  *
  * F1. An entry that can be written maps a frame that no other slot holds.
  *     (An entry that cannot is clean.)
  * F2. The user's total counts a frame once, whoever holds it: the slot that
  *     drops it last pays back.
- * F3. A frame is written again without a copy only when no slot but ours and no
- *     reference that we cannot name holds it. Somebody who kept a reference
- *     (vmsplice() into a pipe, then exit) must not see what is written later.
+ * F3. A frame that was shared is written again without a copy only when no slot
+ *     but ours and no reference that we cannot name holds it. Somebody who kept
+ *     a reference (vmsplice() into a pipe, then exit) must not see what is
+ *     written later. An exclusive one is not asked: who pinned it (I/O under
+ *     way when we forked) must go on seeing it.
  * F4. A frame that was mapped goes back by put_page(), to no pool of ours.
  */
 #include <linux/highmem.h>
@@ -23,6 +28,9 @@
 #include <linux/sched.h>
 
 #include "heap.h"
+
+#define WAS_SHARED	1L
+#define ONE_MORE	2L
 
 static atomic_long_t *sharers(struct page *page)
 {
@@ -38,7 +46,8 @@ bool bw_frame_share(struct page *page)
 {
 	if (folio_maybe_dma_pinned(page_folio(page)))
 		return false;
-	atomic_long_inc(sharers(page));
+	atomic_long_or(WAS_SHARED, sharers(page));
+	atomic_long_add(ONE_MORE, sharers(page));
 	get_page(page);
 	return true;
 }
@@ -46,10 +55,34 @@ bool bw_frame_share(struct page *page)
 /* A slot lets go. True if it was the last: the caller uncharges. */
 bool bw_frame_drop(struct page *page)
 {
-	bool last = atomic_long_dec_if_positive(sharers(page)) < 0;
+	long old = atomic_long_read(sharers(page));
 
+	while (old >= ONE_MORE &&
+	       !atomic_long_try_cmpxchg(sharers(page), &old, old - ONE_MORE))
+		;
 	put_page(page);
-	return last;
+	return old < ONE_MORE;
+}
+
+/*
+ * May the heap whose slot holds the frame write to it (F3)? Then it is exclusive
+ * from now on. The references we can name are the slot's, those of the entries,
+ * and @more. Only a fork of our own could share it meanwhile, and that waits for
+ * the mmap lock.
+ */
+bool bw_frame_claim(struct page *page, int more)
+{
+	struct folio *folio = page_folio(page);
+	long state = atomic_long_read(sharers(page));
+
+	if (state >= ONE_MORE)
+		return false;
+	if (state == 0)
+		return true;
+	if (folio_ref_count(folio) != 1 + bw_mapcount(folio) + more)
+		return false;
+	atomic_long_set(sharers(page), 0);
+	return true;
 }
 
 /*
@@ -124,7 +157,7 @@ int bw_frame_unshare(struct bw_view *view, u32 frame, gfp_t gfp)
 
 	spin_lock(&heap->lock);
 	slot = bw_slot_locked(view, frame);
-	if (slot && *slot && !bw_frame_is_ours_alone(*slot, 0)) {
+	if (slot && *slot && !bw_frame_claim(*slot, 0)) {
 		page = *slot;
 		get_page(page);
 	}
@@ -134,18 +167,6 @@ int bw_frame_unshare(struct bw_view *view, u32 frame, gfp_t gfp)
 		put_page(page);
 	}
 	return err;
-}
-
-/*
- * No slot but ours and no reference that we cannot name holds the frame (F3).
- * Named are the slot's, those of the entries, and @more.
- */
-bool bw_frame_is_ours_alone(struct page *page, int more)
-{
-	struct folio *folio = page_folio(page);
-
-	return !atomic_long_read(sharers(page)) &&
-	       folio_ref_count(folio) == 1 + bw_mapcount(folio) + more;
 }
 
 /* A write met a read-only entry of a view that has shared frames, or had. */
@@ -169,7 +190,7 @@ vm_fault_t bw_view_mkwrite(struct vm_fault *vmf)
 		/* the entry is on its way out: try again */
 		return VM_FAULT_NOPAGE;
 	/* one more: the fault handler took it before it called us */
-	if (bw_frame_is_ours_alone(vmf->page, 1)) {
+	if (bw_frame_claim(vmf->page, 1)) {
 		lock_page(vmf->page);
 		return VM_FAULT_LOCKED;
 	}

@@ -7,6 +7,7 @@
  *	fork_life.c	who lives how long, and on what stack
  *	fork_vma.c	what was asked of the mappings before
  *	fork_pin.c	frames that somebody else refers to
+ *	fork_ring.c	frames that are pinned for long
  *	fork_limit.c	no memory for the clone
  *	fork_stress.c	many forks, many threads
  *

@@ -208,8 +208,10 @@ TEST(MADV_DOFORK_takes_that_back)
 	ASSERT_EQ(0, three_make(&t));
 	ASSERT_EQ(0, madvise(t.s.h.window, 3 * BURROW_ARENA_SIZE,
 			     MADV_DONTFORK));
-	ASSERT_EQ(0, madvise(t.s.h.window, 3 * BURROW_ARENA_SIZE,
-			     MADV_DOFORK));
+	/* newer kernels leave special mappings as they are */
+	if (madvise(t.s.h.window, 3 * BURROW_ARENA_SIZE, MADV_DOFORK) &&
+	    errno == EINVAL)
+		SKIP(return, "this kernel refuses MADV_DOFORK here");
 	EXPECT_EQ(CHILD_OK, child_run(child_has_it_all, &t));
 }
 

@@ -28,12 +28,14 @@ sources()
 		sort -z
 }
 
-# Everything but the lines that say what is being done, and that pahole, which
-# only kernels with BTF for modules want, is another one than Debian's.
+# Everything but the lines that say what is being done, that pahole (only for
+# BTF, which is off) is not Debian's, and that the KUnit module is made of the
+# module's own objects, which is meant.
 remarks()
 {
 	grep -vE -e '^ +[A-Z]+( \[M\])? |^make(\[[0-9]+\])?: (Entering|Leaving)|^$' \
 		-e 'pahole version differs|kernel was built with: [0-9]+$|are using: +[0-9]+$' \
+		-e 'is added to multiple modules: burrow burrow_kunit$' \
 		"$1" >&2
 }
 
