@@ -16,12 +16,12 @@ ${CC:-gcc} -static -O2 -Wall -Wextra -Werror -Iuapi selftests/bench/pages.c \
 kernels=()
 for k in ${KERNELS:-6.1 6.12 7.x}; do
 	log=$out/bench/pages-$k.log
-	selftests/vm/run.sh --kernel "$k" --icount --mem 1G --timeout 900 \
+	selftests/vm/run.sh --kernel "$k" --icount --verbose --mem 1G --timeout 900 \
 		-- "timeout=800 $out/static/pages" >"$log" 2>&1
 	case $? in
-	0)	sed -n 's/^@out //p' "$log" >"$out/bench/pages-$k.tsv"
+	0)	sed -n 's/^        //p' "$log" >"$out/bench/pages-$k.tsv"
 		kernels+=("$k") ;;
-	4)	echo "skip: kernel $k: $(tail -n 1 "$log")" ;;
+	4)	echo "skip: kernel $k: $(grep 'vm: skip:' "$log")" ;;
 	*)	echo "kernel $k failed:"; tail -n 20 "$log" ;;
 	esac
 done

@@ -70,7 +70,7 @@ vm()
 		</dev/null >"$logs/vm-$kernel.log" 2>&1
 	status=$?
 	if [ $status = 4 ]; then
-		why=$(tail -n 1 "$logs/vm-$kernel.log")
+		why=$(sed -n 's/^vm: skip: //p' "$logs/vm-$kernel.log" | tail -n 1)
 		skip "kernel $kernel" "$why"
 		return
 	fi

@@ -6,21 +6,46 @@ set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 
-missing=
-for p in $(cat "$top/selftests/scripts/packages" \
-	       "$top/selftests/vm/packages" | sed 's/#.*//' | sort -u); do
-	dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null |
-		grep -qx installed || missing="$missing $p"
-done
+is_installed()
+{
+	dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null |
+		grep -qx installed
+}
+
+# The packages of one line that would have to be installed: one or none.
+wanted()
+{
+	for p in $(echo "$1" | tr '|' ' '); do
+		is_installed "$p" && return
+	done
+	for p in $(echo "$1" | tr '|' ' '); do
+		apt-cache show "$p" >/dev/null 2>&1 && break
+	done
+	echo "$p"
+}
+
+find_missing()
+{
+	missing=
+	for line in $(cat "$top/selftests/scripts/packages" \
+			  "$top/selftests/vm/packages" |
+		      sed 's/#.*//' | sort -u); do
+		missing="$missing $(wanted "$line")"
+	done
+	missing=$(echo $missing)
+}
+
+find_missing
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
 	echo "burrow: packages are missing; as root, run:" >&2
-	echo "apt-get update && apt-get install --no-install-recommends -y$missing" >&2
+	echo "apt-get update && apt-get install --no-install-recommends -y $missing" >&2
 	exit 1
 fi
-echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
+find_missing		# alternatives show once there are lists
+echo "installing: $missing"
 # shellcheck disable=SC2086 # a list of words
 apt-get -qq install --no-install-recommends -y $missing >/dev/null
