@@ -257,7 +257,7 @@ TEST_F(scene, a_vforked_child_works_on_the_parents_heap)
 
 TEST_F(scene, a_spawned_program_changes_nothing)
 {
-	char *argv[] = { "fork_life", "--true", NULL };
+	char * const argv[] = { "fork_life", "--true", NULL };
 	struct burrow_heap_stats stats;
 	pid_t pid;
 	int i;

@@ -45,13 +45,13 @@ if src=$(selftests/vm/source.sh 2>"$out/style/source.log"); then
 			--terse --strict --show-types --max-line-length=100 \
 			--ignore "$ignore$1" -f
 	}
-	# FIXTURE_DATA(x) *self, a macro of the harness, reads as a product;
+	# FIXTURE_DATA(x) *self, a macro of the harness, is not seen as a declaration;
 	# a trace header is written as all trace headers are
 	{
 		echo kmod/burrow_trace.h |
 			check ,PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE
 		git ls-files -co --exclude-standard 'selftests/*.c' |
-			check ,SPACING
+			check ,SPACING,LINE_SPACING
 		git ls-files -co --exclude-standard '*.c' '*.h' \
 			':!selftests/*.c' ':!kmod/burrow_trace.h' | check ""
 	} >"$out/style/checkpatch.log" 2>&1
