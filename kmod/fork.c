@@ -189,27 +189,36 @@ static struct page *frame_for_child(struct bw_heap *child, struct page *page)
 static int view_share(struct bw_view *to, struct bw_view *from, bool *lazy)
 {
 	struct bw_heap *child = to->arena->heap;
-	u32 c, i;
+	u32 c, i, nr;
 
 	for (c = 0; c < BW_DATA_CHUNKS; c++) {
 		struct page **chunk = from->chunk[c];
+		int err = 0;
 
 		if (!chunk)
 			continue;
 		if (bw_chunk_get(to, c * BW_SLOT_CHUNK, BW_GFP_CALL))
 			return -ENOMEM;
-		for (i = 0; i < BW_SLOT_CHUNK; i++) {
+		for (i = 0, nr = 0; i < BW_SLOT_CHUNK; i++) {
 			struct page *page;
 
 			if (!chunk[i])
 				continue;
 			page = frame_for_child(child, chunk[i]);
-			if (!page)
-				return -ENOMEM;
+			if (!page) {
+				err = -ENOMEM;
+				break;
+			}
 			*lazy |= page != chunk[i];
 			to->chunk[c][i] = page;
-			child->nr_frames[to->kind]++;
+			nr++;
 		}
+		/* a scan may be at the child's other arenas already */
+		spin_lock(&child->lock);
+		child->nr_frames[to->kind] += nr;
+		spin_unlock(&child->lock);
+		if (err)
+			return err;
 		cond_resched();
 	}
 	return 0;
