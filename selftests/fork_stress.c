@@ -432,6 +432,8 @@ static void *shrinker_churn(void *arg)
 	return NULL;
 }
 
+#define LOOKS		1000000U
+
 /* Pages that a scan of the shrinker has in hand: neither live nor free. */
 static bool none_is_claimed(const struct heap *h)
 {
@@ -451,8 +453,9 @@ static int child_looks_and_frees(void *arg)
 	scene_fill(s, 'a');
 	CHILD_CHECK(heap_reclaim(&s->h, ~0ULL) >= 0);
 	/* what the child's own scans claim comes back; a parent's would not */
-	while (!none_is_claimed(&s->h))
+	for (i = 0; i < LOOKS && !none_is_claimed(&s->h); i++)
 		sched_yield();
+	CHILD_CHECK(i < LOOKS);
 	for (i = 0; i < SCENE_SPANS; i++)
 		CHILD_CHECK(!span_free(&s->h, BURROW_FREE_RECLAIM, s->ref[i]));
 	return CHILD_OK;

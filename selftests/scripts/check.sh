@@ -66,7 +66,8 @@ vm()
 	shift
 	say "vm $kernel"
 	rm -f "$report"
-	selftests/vm/run.sh --kernel "$kernel" --report "$report" "$@" \
+	selftests/vm/run.sh --kernel "$kernel" --timeout 2400 \
+		--report "$report" "$@" \
 		</dev/null >"$logs/vm-$kernel.log" 2>&1
 	status=$?
 	if [ $status = 4 ]; then
