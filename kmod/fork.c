@@ -274,7 +274,9 @@ void bw_view_fork(struct vm_area_struct *vma)
 	struct bw_view *from = vma->vm_private_data, *to;
 	struct bw_heap *parent = from->arena->heap, *child;
 
-	if (current->mm != parent->mm || parent->dead_child == vma->vm_mm) {
+	/* a heap that is dead has no living children */
+	if (current->mm != parent->mm || parent->dead ||
+	    parent->dead_child == vma->vm_mm) {
 		vma_kill(vma, parent);
 		return;
 	}

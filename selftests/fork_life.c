@@ -177,7 +177,6 @@ TEST_F(scene, nothing_is_left_of_a_child_that_unmapped_its_heap_and_exited)
 /* A coroutine whose stack is a span; it forks there. */
 static struct {
 	ucontext_t main, on_stack;
-	struct scene *s;
 	int child_status;
 } co;
 
@@ -206,7 +205,6 @@ TEST_F(scene, a_fork_on_a_stack_in_the_heap_returns_in_both)
 {
 	pid_t me = getpid();
 
-	co.s = &self->s;
 	ASSERT_EQ(0, getcontext(&co.on_stack));
 	co.on_stack.uc_stack.ss_sp = scene_span(&self->s, 2);
 	co.on_stack.uc_stack.ss_size = SPAN_BYTES;

@@ -4,7 +4,6 @@
  * is there without a heap: its mappings are SIGBUS and its calls EXDEV, and
  * what it can still read is what its parent had. The parent never notices.
  */
-#include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 

@@ -4,7 +4,7 @@
  *
  *	touch_read() touch_write()	0, SIGSEGV or SIGBUS
  *
- * A child would not do as the victim: the heap is not inherited by fork. The
+ * A child would not do as the victim: it has a heap of its own. The
  * handlers are installed by touch_init(), once, before the first touch; a fault
  * outside a touch kills as it would have without them.
  */

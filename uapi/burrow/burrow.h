@@ -14,10 +14,11 @@
  *			the last of the three is gone the arena is gone
  *	close()		takes nothing away that is still mapped
  *
- * The heap belongs to the address space that set it up. In any other (a child
- * after fork, the program after exec, whoever was passed the descriptor) all
- * but QUERY is EXDEV; the mappings are not inherited by fork. Memory goes back
- * when it is unmapped or the address space ends, whoever else holds the file.
+ * The heap belongs to the address space that set it up; fork gives the child a
+ * copy-on-write clone, a heap of its own on the same descriptor. In any other
+ * address space (after exec, or whoever was passed the descriptor) all but QUERY
+ * is EXDEV. Memory goes back when it is unmapped or the address space ends,
+ * whoever else holds the file.
  *
  * Extension rule: a struct starts with its size. A larger struct than the
  * kernel knows is fine while the unknown tail is zero (else E2BIG); a smaller
