@@ -96,10 +96,10 @@ void bw_arenas_exit(void)
 	destroy_workqueue(arena_wq);
 }
 
-static struct bw_arena *arena_make(struct bw_heap *heap)
+static struct bw_arena *arena_make(struct bw_heap *heap, u32 kind)
 {
 	struct bw_arena *arena;
-	unsigned int kind;
+	unsigned int i;
 
 	arena = kzalloc(sizeof(*arena), BW_GFP_CALL);
 	if (!arena)
@@ -111,11 +111,12 @@ static struct bw_arena *arena_make(struct bw_heap *heap)
 		return NULL;
 	}
 	arena->heap = heap;
+	arena->kind = kind;
 	refcount_set(&arena->refs, 1);
 	INIT_WORK(&arena->work, arena_release_work);
-	for (kind = 0; kind < BURROW_NR_MMAP_KINDS; kind++) {
-		arena->view[kind].arena = arena;
-		arena->view[kind].kind = kind;
+	for (i = 0; i < BURROW_NR_MMAP_KINDS; i++) {
+		arena->view[i].arena = arena;
+		arena->view[i].kind = i;
 	}
 	return arena;
 }
@@ -142,7 +143,7 @@ static int arena_place_locked(struct bw_heap *heap, struct bw_arena *arena,
 	return 0;
 }
 
-int bw_arena_add(struct bw_heap *heap, u32 index, u32 *out)
+int bw_arena_add(struct bw_heap *heap, u32 kind, u32 index, u32 *out)
 {
 	struct bw_arena *arena;
 	int err;
@@ -153,7 +154,7 @@ int bw_arena_add(struct bw_heap *heap, u32 index, u32 *out)
 	if (err)
 		return err;
 	err = -ENOMEM;
-	arena = arena_make(heap);
+	arena = arena_make(heap, kind);
 	if (!arena)
 		goto err_uncharge;
 
@@ -214,6 +215,7 @@ int bw_view_map(struct bw_heap *heap, u32 index, enum burrow_mmap_kind kind,
 	heap->nr_views++;
 	if (kind == BURROW_MMAP_DATA) {
 		memset(&arena->core, 0, sizeof(arena->core));
+		arena->core.kind = arena->kind;
 		bw_core_arena_add(&heap->core, index, &arena->core,
 				  arena->kwords);
 		heap->nr_mapped++;
@@ -276,7 +278,7 @@ int bw_arena_clone(struct bw_heap *to, const struct bw_arena *from,
 	u32 index;
 	int err;
 
-	err = bw_arena_add(to, from->index, &index);
+	err = bw_arena_add(to, from->kind, from->index, &index);
 	if (err || !with_data)
 		return err;
 	spin_lock(&to->lock);

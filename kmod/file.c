@@ -40,6 +40,7 @@ struct bw_file *bw_file_make(struct inode *inode)
 	file->mapping.gfp_mask = inode->i_mapping->gfp_mask;
 	spin_lock_init(&file->lock);
 	INIT_LIST_HEAD(&file->heaps);
+	init_waitqueue_head(&file->events_wait);
 	return file;
 }
 

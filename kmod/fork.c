@@ -105,6 +105,7 @@ static struct bw_heap *heap_clone(struct bw_heap *parent, struct mm_struct *mm)
 	memcpy(child->base, parent->base, sizeof(child->base));
 	child->nr_alloc = parent->nr_alloc;
 	child->nr_free = parent->nr_free;
+	child->limit = parent->limit;
 	child->cow = true;
 	forking_begin(parent);
 	err = clone_arenas(child, parent);
@@ -215,7 +216,7 @@ static int view_share(struct bw_view *to, struct bw_view *from, bool *lazy)
 		}
 		/* a scan may be at the child's other arenas already */
 		spin_lock(&child->lock);
-		child->nr_frames[to->kind] += nr;
+		bw_heap_count_locked(child, to->kind, nr);
 		spin_unlock(&child->lock);
 		if (err)
 			return err;

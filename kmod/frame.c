@@ -144,7 +144,7 @@ static bool batch_may_map_locked(const struct batch *b)
 	for (i = 0; i < b->nr; i++) {
 		u32 page = batch_page(b, i);
 
-		if (bw_core_page_in_span(core, page)) {
+		if (bw_core_page_is_fillable(core, page)) {
 			/* on to the next page's first frame */
 			i |= BW_FRAMES_PER_PAGE - 1;
 			continue;
@@ -177,7 +177,7 @@ static int batch_fill_locked(struct batch *b)
 		b->page[i] = b->slot[i];
 		get_page(b->page[i]);
 	}
-	heap->nr_frames[b->view->kind] += hweight32(b->new);
+	bw_heap_count_locked(heap, b->view->kind, hweight32(b->new));
 	if (b->view->kind == BURROW_MMAP_DATA) {
 		heap->busy = batch_page(b, 0);
 		heap->nr_busy = batch_page(b, b->nr - 1) - heap->busy + 1;

@@ -43,6 +43,7 @@ struct bw_heap *bw_heap_make(struct bw_file *file, struct mm_struct *mm,
 	refcount_set(&heap->refs, 1);
 	INIT_LIST_HEAD(&heap->node);
 	INIT_LIST_HEAD(&heap->lazy);
+	heap->limit = ~0ULL;
 	heap->mm = mm;
 	mmgrab(mm);
 	heap->nr_arenas = nr_arenas;
@@ -179,6 +180,7 @@ void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out)
 	out->out_nr_reclaimed = heap->nr_reclaimed;
 	out->out_nr_shrunk = heap->nr_shrunk;
 	out->out_nr_faults = heap->nr_faults;
+	out->out_limit = heap->limit == ~0ULL ? 0 : heap->limit * PAGE_SIZE;
 	spin_unlock(&heap->lock);
 	out->out_user_frames = atomic_long_read(&heap->file->user->frames);
 	out->out_user_limit = heap->file->limited ? bw_user_limit() : ~0ULL;

@@ -29,6 +29,7 @@
 #include <linux/mm.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/poll.h>
 #include <linux/refcount.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -74,6 +75,7 @@ struct bw_view {
  * struct bw_arena - 64 MiB of a heap and its metadata
  * @heap:	whose; a reference					[const]
  * @index:	place in the window					[const]
+ * @kind:	enum burrow_arena_kind					[const]
  * @refs:	the table's, and one of each scan that has a piece in hand
  * @work:	frees it where a scan may not
  * @piece:	its parts on the lists of lazy memory			[const]
@@ -84,6 +86,7 @@ struct bw_view {
 struct bw_arena {
 	struct bw_heap *heap;
 	u32 index;
+	u32 kind;
 	refcount_t refs;
 	struct work_struct work;
 	struct bw_piece *piece[BW_ARENA_PIECES];
@@ -103,6 +106,7 @@ struct bw_arena {
  * @nr_heaps:	on the list
  * @heaps:	one per address space: the first by HEAP_SETUP, the others
  *		are its clones made by fork			[lock]
+ * @events_wait: who polls for an event of whichever of its heaps
  */
 struct bw_file {
 	refcount_t refs;
@@ -113,6 +117,7 @@ struct bw_file {
 	bool bound;
 	u32 nr_heaps;
 	struct list_head heaps;
+	wait_queue_head_t events_wait;
 };
 
 /**
@@ -134,6 +139,8 @@ struct bw_file {
  * @nr_mapped:	of these, with their data mapped		[lock]
  * @nr_views:	views that are mapped				[lock]
  * @nr_frames:	slots that are not NULL, by kind of view	[lock]
+ * @limit:	frames beyond which to tell			[lock]
+ * @events:	BURROW_EVENT_* not yet taken			[lock]
  * @busy:	see H2						[lock]
  * @nr_busy:	see H2						[lock]
  * @meta_frames: frames charged for tables			[lock]
@@ -174,6 +181,8 @@ struct bw_heap {
 	u32 nr_mapped;
 	u32 nr_views;
 	u64 nr_frames[BURROW_NR_MMAP_KINDS];
+	u64 limit;
+	u32 events;
 	u32 busy;
 	u32 nr_busy;
 	unsigned long meta_frames;
@@ -219,7 +228,7 @@ int bw_arenas_init(void);
 void bw_arenas_flush(void);
 void bw_arenas_exit(void);
 void bw_arena_put_later(struct bw_arena *arena);
-int bw_arena_add(struct bw_heap *heap, u32 index, u32 *out);
+int bw_arena_add(struct bw_heap *heap, u32 kind, u32 index, u32 *out);
 int bw_arena_clone(struct bw_heap *to, const struct bw_arena *from,
 		   bool with_data);
 void bw_arena_del_unmapped(struct bw_heap *heap, u32 index);
@@ -230,6 +239,14 @@ void bw_view_dup(struct bw_view *view);
 void bw_view_unmap(struct bw_view *view);
 unsigned long bw_view_size(enum burrow_mmap_kind kind);
 pgoff_t bw_view_pgoff(const struct bw_view *view);
+
+/* event.c */
+void bw_heap_event_locked(struct bw_heap *heap, u32 event);
+void bw_heap_count_locked(struct bw_heap *heap, enum burrow_mmap_kind kind,
+			  s64 delta);
+void bw_heap_limit(struct bw_heap *heap, u64 bytes);
+u32 bw_heap_events(struct bw_heap *heap);
+__poll_t bw_poll(struct file *f, struct poll_table_struct *wait);
 
 /* frame.c: frames into slots and page tables */
 struct page **bw_slot_locked(struct bw_view *view, u32 frame);
@@ -243,6 +260,10 @@ u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages, u32 most);
 int bw_reclaim_ranges(struct bw_heap *heap, const struct burrow_range *range,
 		      u32 nr, u32 *done, u64 *frames);
 void bw_frames_drop(struct bw_view *view);
+
+/* stack.c */
+int bw_stack_prepare(struct bw_heap *heap, const struct burrow_span_ref *ref,
+		     u32 nr, u32 npages, bool populate, u32 *done);
 
 /* lazy.c: who has frames to spare, and the shrinker */
 int bw_lazy_init(const char *cache_name);

@@ -27,7 +27,9 @@ static int call_query(struct bw_call *call)
 	struct burrow_query *q = &call->arg.query;
 
 	q->out_features = BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM |
-			  BURROW_FEAT_PARK;
+			  BURROW_FEAT_PARK | BURROW_FEAT_FORK |
+			  BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP |
+			  BURROW_FEAT_STACK | BURROW_FEAT_EVENTS;
 	q->out_page_shift = BURROW_PAGE_SHIFT;
 	q->out_arena_shift = BURROW_ARENA_SHIFT;
 	q->out_max_arenas = BURROW_MAX_ARENAS;
@@ -62,6 +64,29 @@ static int call_heap_reclaim(struct bw_call *call)
 	return bw_call_reply(call);
 }
 
+static int call_heap_limit(struct bw_call *call)
+{
+	bw_heap_limit(call->heap, call->arg.heap_limit.bytes);
+	return 0;
+}
+
+/* An event that cannot be told stays. */
+static int call_heap_events(struct bw_call *call)
+{
+	struct burrow_heap_events *e = &call->arg.heap_events;
+	int err;
+
+	e->out_events = bw_heap_events(call->heap);
+	e->out_pad = 0;
+	err = bw_call_reply(call);
+	if (err && e->out_events) {
+		spin_lock(&call->heap->lock);
+		bw_heap_event_locked(call->heap, e->out_events);
+		spin_unlock(&call->heap->lock);
+	}
+	return err;
+}
+
 static int call_arena_add(struct bw_call *call)
 {
 	struct burrow_arena_add *a = &call->arg.arena_add;
@@ -71,7 +96,7 @@ static int call_arena_add(struct bw_call *call)
 		return -EOPNOTSUPP;
 	if (mmap_read_lock_killable(current->mm))
 		return -EINTR;
-	err = bw_arena_add(call->heap, a->index, &a->out_index);
+	err = bw_arena_add(call->heap, a->kind, a->index, &a->out_index);
 	mmap_read_unlock(current->mm);
 	if (err)
 		return err;
@@ -146,12 +171,16 @@ static const struct call_type call_types[] = {
 	CALL(HEAP_SETUP, heap_setup, 0, .fn = call_heap_setup, .no_heap = true),
 	CALL(HEAP_STATS, heap_stats, 0, .fn = call_heap_stats),
 	CALL(HEAP_RECLAIM, heap_reclaim, 0, .fn = call_heap_reclaim),
+	CALL(HEAP_LIMIT, heap_limit, 0, .fn = call_heap_limit),
+	CALL(HEAP_EVENTS, heap_events, 0, .fn = call_heap_events),
 	CALL(ARENA_ADD, arena_add, 0, .fn = call_arena_add),
 	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY,
 	     .fn = bw_call_span_alloc),
 	CALL(SPAN_FREE, span_free, BURROW_FREE_RECLAIM,
 	     .fn = bw_call_span_free),
 	CALL(SPAN_RECLAIM, span_reclaim, 0, .fn = bw_call_span_reclaim),
+	CALL(SPAN_SWEEP, span_sweep, BURROW_SWEEP_RECLAIM,
+	     .fn = bw_call_span_sweep),
 	CALL(THREAD_ADD, thread_add, 0, .fn = call_thread_add),
 	CALL(THREAD_DEL, thread_del, 0, .fn = call_thread_del),
 	CALL(THREAD_PARK, thread_park, BURROW_PARK_SWAP,

@@ -25,10 +25,13 @@ struct bw_call {
 		struct burrow_heap_setup setup;
 		struct burrow_heap_stats stats;
 		struct burrow_heap_reclaim heap_reclaim;
+		struct burrow_heap_limit heap_limit;
+		struct burrow_heap_events heap_events;
 		struct burrow_arena_add arena_add;
 		struct burrow_span_alloc span_alloc;
 		struct burrow_span_free span_free;
 		struct burrow_span_reclaim span_reclaim;
+		struct burrow_span_sweep span_sweep;
 		struct burrow_thread_add thread_add;
 		struct burrow_thread_del thread_del;
 		struct burrow_thread_park thread_park;
@@ -42,5 +45,6 @@ int bw_call_reply(struct bw_call *call);
 int bw_call_span_alloc(struct bw_call *call);
 int bw_call_span_free(struct bw_call *call);
 int bw_call_span_reclaim(struct bw_call *call);
+int bw_call_span_sweep(struct bw_call *call);
 
 #endif

@@ -66,8 +66,11 @@ static int check_alloc(const struct burrow_span_alloc *a)
 	    a->align >= limit || a->align & (a->align - 1) ||
 	    a->cls >= BURROW_NR_CLASSES)
 		return -EINVAL;
-	if (a->kind >= BURROW_NR_KINDS || a->kind == BURROW_KIND_STACK)
+	if (a->kind >= BURROW_NR_KINDS)
 		return -EOPNOTSUPP;
+	/* a guard and something above it */
+	if (a->kind == BURROW_KIND_STACK && a->npages <= BURROW_GUARD_PAGES)
+		return -EINVAL;
 	return 0;
 }
 
@@ -129,6 +132,19 @@ static int group_populate(struct bw_heap *heap, u32 npages,
 	return err;
 }
 
+/* What a group needs before it is the caller's. @full: how many have it. */
+static int group_prepare(struct bw_heap *heap,
+			 const struct burrow_span_alloc *a,
+			 const struct burrow_span_ref *ref, u32 nr, u32 *full)
+{
+	bool lazy = a->flags & BURROW_ALLOC_LAZY;
+
+	*full = nr;
+	if (a->kind == BURROW_KIND_STACK)
+		return bw_stack_prepare(heap, ref, nr, a->npages, !lazy, full);
+	return lazy ? 0 : group_populate(heap, a->npages, ref, nr, full);
+}
+
 static int spans_alloc(struct bw_heap *heap,
 		       const struct burrow_span_alloc *a,
 		       struct burrow_span_ref *ref, u32 *done)
@@ -141,20 +157,21 @@ static int spans_alloc(struct bw_heap *heap,
 	};
 	int err = 0;
 
+	if (a->kind == BURROW_KIND_STACK) {
+		req.arena_kind = BURROW_ARENA_STACK;
+		req.flags = BURROW_W_GUARD;
+	}
+
 	for (*done = 0; *done < a->nr && !err;) {
 		u32 want = min(a->nr - *done, GROUP);
 		u32 got = group_take(heap, &req, ref + *done, want);
-		u32 full = got;
+		u32 full;
 
-		err = got < want ? -ENOSPC : 0;
-		if (!(a->flags & BURROW_ALLOC_LAZY)) {
-			int nomem = group_populate(heap, a->npages,
-						   ref + *done, got, &full);
-
-			spans_free(heap, ref + *done + full, got - full);
-			err = nomem ? nomem : err;
-		}
+		err = group_prepare(heap, a, ref + *done, got, &full);
+		spans_free(heap, ref + *done + full, got - full);
 		*done += full;
+		if (!err && got < want)
+			err = -ENOSPC;
 		if (!err && fatal_signal_pending(current))
 			err = -EINTR;
 		cond_resched();

@@ -54,6 +54,11 @@ static struct list_lru lazy_lru;
 static struct shrinker *lazy_shrinker;
 static bool lazy_ready;		/* before that there are no lists to count */
 
+static bool shrink = true;
+module_param(shrink, bool, 0600);
+MODULE_PARM_DESC(shrink,
+		 "give lazy memory back under pressure (N: see what happens)");
+
 /* The arena has its index: its pieces know their pages from now on. */
 void bw_pieces_place(struct bw_arena *arena)
 {
@@ -193,6 +198,8 @@ static u64 piece_shrink(struct bw_piece *p)
 
 	spin_lock(&heap->lock);
 	heap->nr_shrunk += frames;
+	if (frames)
+		bw_heap_event_locked(heap, BURROW_EVENT_PRESSURE);
 	list_del_init(&p->lru);
 	/* what became lazy while it was in hand was not listed (Z1) */
 	if (bw_arena_find_locked(heap, arena->index) == arena &&
@@ -207,6 +214,9 @@ static unsigned long lazy_count(struct shrinker *shrinker,
 {
 	unsigned long pieces = 0;
 
+	if (!READ_ONCE(shrink))
+		/* not SHRINK_EMPTY: who says that is not asked again */
+		return 0;
 	/* pairs with bw_lazy_init() */
 	if (smp_load_acquire(&lazy_ready))
 		pieces = list_lru_shrink_count(&lazy_lru, sc);

@@ -31,6 +31,7 @@ static const struct file_operations burrow_fops = {
 	.open		= file_open,
 	.release	= file_release,
 	.mmap		= bw_mmap,
+	.poll		= bw_poll,
 	.unlocked_ioctl	= bw_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.llseek		= noop_llseek,

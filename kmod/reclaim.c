@@ -66,7 +66,7 @@ static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages,
 			batch[nr++] = *slot;
 			*slot = NULL;
 		}
-		heap->nr_frames[BURROW_MMAP_DATA] -= nr;
+		bw_heap_count_locked(heap, BURROW_MMAP_DATA, -(s64)nr);
 		heap->nr_reclaimed += nr;
 		spin_unlock(&heap->lock);
 		for (i = 0, freed = 0; i < nr; i++)
@@ -266,7 +266,7 @@ void bw_frames_drop(struct bw_view *view)
 		}
 		free_page((unsigned long)chunk);
 		spin_lock(&heap->lock);
-		heap->nr_frames[view->kind] -= nr;
+		bw_heap_count_locked(heap, view->kind, -(s64)nr);
 		heap->meta_frames--;
 		spin_unlock(&heap->lock);
 		bw_heap_uncharge(heap, freed + 1);

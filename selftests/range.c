@@ -181,7 +181,7 @@ static const struct alloc_row alloc_rows[] = {
 	{ "align 3", 1, 1, 3, 0, 0, -EINVAL },
 	{ "align 2^31 + 1", 1, 1, (1U << 31) + 1, 0, 0, -EINVAL },
 	{ "align ~0", 1, 1, ~0U, 0, 0, -EINVAL },
-	{ "kind of a stack", 1, 1, 0, BURROW_KIND_STACK, 0, -EOPNOTSUPP },
+	{ "stack of guard", 1, 2, 0, BURROW_KIND_STACK, 0, -EINVAL },
 	{ "kind unknown", 1, 1, 0, BURROW_NR_KINDS, 0, -EOPNOTSUPP },
 	{ "kind ~0", 1, 1, 0, 0xffff, 0, -EOPNOTSUPP },
 	{ "class 68", 1, 1, 0, 0, BURROW_NR_CLASSES, -EINVAL },

@@ -12,15 +12,32 @@
 size_t bw_core_bytes(u32 nr_arenas)
 {
 	return nr_arenas * sizeof(struct bw_core_arena *) +
-	       bw_pagemap_bytes(nr_arenas);
+	       BURROW_NR_ARENA_KINDS * bw_pagemap_bytes(nr_arenas);
 }
 
 void bw_core_init(struct bw_core *core, void *zeroed, u32 nr_arenas)
 {
+	char *tables = (char *)zeroed + nr_arenas * sizeof(*core->arena);
+	u32 kind;
+
 	memset(core, 0, sizeof(*core));
 	core->nr_arenas = nr_arenas;
 	core->arena = zeroed;
-	bw_pagemap_init(&core->map, core->arena + nr_arenas, nr_arenas);
+	for (kind = 0; kind < BURROW_NR_ARENA_KINDS; kind++)
+		bw_pagemap_init(&core->map[kind],
+				tables + kind * bw_pagemap_bytes(nr_arenas),
+				nr_arenas);
+}
+
+static struct bw_core_arena *arena_of(const struct bw_core *core, u32 page)
+{
+	return core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+}
+
+/* Where it is written down whether a page of a mapped arena is free. */
+static struct bw_pagemap *map_of(struct bw_core *core, u32 page)
+{
+	return &core->map[arena_of(core, page)->kind];
 }
 
 void bw_core_arena_add(struct bw_core *core, u32 index,
@@ -30,7 +47,7 @@ void bw_core_arena_add(struct bw_core *core, u32 index,
 	arena->nr_free = BURROW_ARENA_PAGES;
 	core->nr_free += BURROW_ARENA_PAGES;
 	core->arena[index] = arena;
-	bw_pagemap_arena_add(&core->map, index, &arena->leaf);
+	bw_pagemap_arena_add(&core->map[arena->kind], index, &arena->leaf);
 }
 
 void bw_core_arena_clone(struct bw_core *core, u32 index,
@@ -41,7 +58,7 @@ void bw_core_arena_clone(struct bw_core *core, u32 index,
 	*arena = *from;
 	arena->kwords = kwords;
 	core->arena[index] = arena;
-	bw_pagemap_arena_clone(&core->map, index, &arena->leaf);
+	bw_pagemap_arena_clone(&core->map[arena->kind], index, &arena->leaf);
 }
 
 void bw_core_clone_end(struct bw_core *core, const struct bw_core *from)
@@ -84,11 +101,11 @@ static u32 move_pages(struct bw_core *core, u32 page, u32 npages, bool free)
 		a->nr_lazy += free ? res : -res;
 	}
 	if (free) {
-		bw_pagemap_give(&core->map, page, npages);
+		bw_pagemap_give(map_of(core, page), page, npages);
 		core->nr_free += npages;
 		core->nr_lazy += lazy;
 	} else {
-		bw_pagemap_take(&core->map, page, npages);
+		bw_pagemap_take(map_of(core, page), page, npages);
 		core->nr_free -= npages;
 		core->nr_lazy -= lazy;
 	}
@@ -101,7 +118,7 @@ static u32 next_gen(struct bw_core *core)
 	return core->gen;
 }
 
-static bool is_resident(const struct bw_core *core, u32 page, u32 npages)
+bool bw_core_is_resident(const struct bw_core *core, u32 page, u32 npages)
 {
 	struct bw_core_arena *a;
 	u64 mask;
@@ -116,30 +133,31 @@ static bool is_resident(const struct bw_core *core, u32 page, u32 npages)
 u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
 			struct bw_run *out, u32 nr)
 {
+	struct bw_pagemap *map = &core->map[req->arena_kind];
 	u32 align = max(req->align, 1U), n = req->npages;
 	u32 got = 1, page, lazy, i;
 
 	/* The window may have more pages than a head word can say. */
 	if (n >> BURROW_W_NPAGES_BITS)
 		return 0;
-	page = bw_pagemap_find(&core->map, n, align);
+	page = bw_pagemap_find(map, n, align);
 	if (page == BW_NO_PAGE)
 		return 0;
 	/* Neighbours that are free too cost no search and no mending. */
 	if (nr > 1 && n % align == 0 && nr <= BURROW_MAX_PAGES / n)
-		got = bw_pagemap_run(&core->map, page, nr * n) / n;
+		got = bw_pagemap_run(map, page, nr * n) / n;
 	lazy = move_pages(core, page, got * n, false);
 	core->nr_live += got * n;
 	core->nr_spans += got;
 	for (i = 0; i < got; i++, page += n) {
-		u64 flags = lazy && is_resident(core, page, n) ?
+		u64 flags = lazy && bw_core_is_resident(core, page, n) ?
 			    BURROW_W_NEEDZERO : 0;
 
 		out[i] = (struct bw_run){ page, n, next_gen(core) };
 		bw_span_write(core, page,
 			      burrow_word_head(n, req->cls, req->kind,
 					       BURROW_SPAN_LIVE, out[i].gen,
-					       flags));
+					       req->flags | flags));
 	}
 	return got;
 }
@@ -183,21 +201,28 @@ static void span_end(struct bw_core *core, u32 page, u32 npages)
 	move_pages(core, page, npages, true);
 }
 
-int bw_core_span_free(struct bw_core *core, u32 page, u32 gen,
-		      struct bw_run *out)
+int bw_core_span_find(const struct bw_core *core, u32 page, u32 gen, u64 *word)
 {
-	u64 word;
-
-	if (!find_run(core, page, gen, &word))
+	if (!find_run(core, page, gen, word))
 		return -ESTALE;
-	switch (burrow_word_state(word)) {
+	switch (burrow_word_state(*word)) {
 	case BURROW_SPAN_LIVE:
-		break;
+		return 0;
 	case BURROW_SPAN_DISCARDING:
 		return -EBUSY;
 	default:
 		return -ESTALE;
 	}
+}
+
+int bw_core_span_free(struct bw_core *core, u32 page, u32 gen,
+		      struct bw_run *out)
+{
+	u64 word;
+	int err = bw_core_span_find(core, page, gen, &word);
+
+	if (err)
+		return err;
 	*out = (struct bw_run){ page, burrow_word_low(word), gen };
 	span_end(core, page, out->npages);
 	return 0;
@@ -240,7 +265,7 @@ static u32 next_lazy(const struct bw_core *core, u32 page, u32 end)
 		u32 off = page % BURROW_ARENA_PAGES;
 		u64 x;
 
-		a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+		a = arena_of(core, page);
 		if (!a || !a->nr_lazy) {
 			page += BURROW_ARENA_PAGES - off;
 			continue;
@@ -254,10 +279,13 @@ static u32 next_lazy(const struct bw_core *core, u32 page, u32 end)
 	return end;
 }
 
-/* How many of the pages from @page on are lazy, at most @most. */
+/*
+ * How many of the pages from @page on are lazy, in arenas of one kind, at most
+ * @most.
+ */
 static u32 lazy_run(const struct bw_core *core, u32 page, u32 most)
 {
-	u32 n = 0;
+	u32 kind = arena_of(core, page)->kind, n = 0;
 
 	while (n < most) {
 		u32 at = page + n, off = at % BURROW_ARENA_PAGES;
@@ -267,7 +295,7 @@ static u32 lazy_run(const struct bw_core *core, u32 page, u32 most)
 
 		a = at >> BURROW_ARENA_PAGE_SHIFT < core->nr_arenas ?
 		    core->arena[at >> BURROW_ARENA_PAGE_SHIFT] : NULL;
-		if (!a)
+		if (!a || a->kind != kind)
 			break;
 		x = (a->leaf.free[off / 64] & a->resident[off / 64]) >>
 		    (off % 64);
@@ -357,7 +385,7 @@ void bw_core_arena_del(struct bw_core *core, u32 index)
 	}
 	core->nr_free -= a->nr_free;
 	core->nr_lazy -= a->nr_lazy;
-	bw_pagemap_arena_del(&core->map, index);
+	bw_pagemap_arena_del(&core->map[a->kind], index);
 	core->arena[index] = NULL;
 }
 
@@ -380,14 +408,16 @@ bool bw_core_page_is_mapped(const struct bw_core *core, u32 page)
 	return index < core->nr_arenas && core->arena[index];
 }
 
-bool bw_core_page_in_span(const struct bw_core *core, u32 page)
+bool bw_core_page_is_fillable(const struct bw_core *core, u32 page)
 {
-	u64 word = *bw_span_word(core, page);
+	u32 head = bw_span_head_of(core, page);
+	u64 word;
 
-	if (burrow_word_tag(word) == BURROW_TAG_BODY)
-		word = *bw_span_word(core, burrow_word_low(word));
-	return burrow_word_tag(word) == BURROW_TAG_HEAD &&
-	       burrow_word_state(word) != BURROW_SPAN_RECLAIMING;
+	if (head == BW_NO_PAGE)
+		return false;
+	word = *bw_span_word(core, head);
+	return burrow_word_state(word) != BURROW_SPAN_RECLAIMING &&
+	       !(word & BURROW_W_GUARD && page - head < BURROW_GUARD_PAGES);
 }
 
 bool bw_core_page_is_usable(const struct bw_core *core, u32 page)
@@ -397,9 +427,9 @@ bool bw_core_page_is_usable(const struct bw_core *core, u32 page)
 
 	if (!bw_core_page_is_mapped(core, page))
 		return false;
-	if (bw_core_page_in_span(core, page))
+	if (bw_core_page_is_fillable(core, page))
 		return true;
-	a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+	a = arena_of(core, page);
 	return burrow_word_tag(a->kwords[off]) == BURROW_TAG_NONE &&
 	       a->resident[off / 64] >> (off % 64) & 1;
 }
@@ -413,12 +443,12 @@ bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages)
 			return false;
 		head = bw_span_head_of(core, page);
 		if (head == BW_NO_PAGE) {
-			const struct bw_core_arena *a;
+			const struct bw_core_arena *a = arena_of(core, page);
 
-			a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
 			page += a->nr_free == BURROW_ARENA_PAGES ?
 				BURROW_ARENA_PAGES - page % BURROW_ARENA_PAGES :
-				bw_pagemap_run(&core->map, page, end - page);
+				bw_pagemap_run(&core->map[a->kind], page,
+					       end - page);
 			continue;
 		}
 		if (burrow_word_state(*bw_span_word(core, head)) !=
@@ -442,13 +472,12 @@ struct tally {
 /* One page whose word is @word: 0 or the invariant it breaks. */
 static int check_page(const struct bw_core *core, u32 page, struct tally *t)
 {
-	const struct bw_core_arena *a;
+	const struct bw_core_arena *a = arena_of(core, page);
 	u32 off = page % BURROW_ARENA_PAGES;
-	bool free = bw_pagemap_is_free(&core->map, page);
+	bool free = bw_pagemap_is_free(&core->map[a->kind], page);
 	u64 word = *bw_span_word(core, page), head = word;
 	u32 start = page;
 
-	a = core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
 	if (burrow_word_tag(word) == BURROW_TAG_NONE) {
 		if (!free || word)
 			return 11;
@@ -464,6 +493,8 @@ static int check_page(const struct bw_core *core, u32 page, struct tally *t)
 			return 13;
 		head = *bw_span_word(core, start);
 	}
+	if (arena_of(core, start)->kind != a->kind)
+		return 17;
 	if (burrow_word_tag(head) != BURROW_TAG_HEAD ||
 	    burrow_word_gen(head) != burrow_word_gen(word) ||
 	    page - start >= burrow_word_low(head))
@@ -487,11 +518,14 @@ static int check_page(const struct bw_core *core, u32 page, struct tally *t)
 int bw_core_check(struct bw_core *core)
 {
 	struct tally all = { 0 };
-	u32 index, i;
-	int bad = bw_pagemap_check(&core->map);
+	u32 index, i, kind;
+	int bad;
 
-	if (bad)
-		return bad;
+	for (kind = 0; kind < BURROW_NR_ARENA_KINDS; kind++) {
+		bad = bw_pagemap_check(&core->map[kind]);
+		if (bad)
+			return bad;
+	}
 	for (index = 0; index < core->nr_arenas; index++) {
 		struct tally one = { 0 };
 

@@ -26,6 +26,7 @@
  * C3. A lazy page stays resident until reclaim_end, after its frames went.
  * C4. A run in the hands of a caller (between _begin and _end) is found again
  *     by page and gen, so that an arena may go away meanwhile.
+ * C5. The pages of a span or run lie in arenas of one kind.
  */
 #ifndef BW_CORE_COREHEAP_H
 #define BW_CORE_COREHEAP_H
@@ -35,6 +36,7 @@
 
 /**
  * struct bw_core_arena - what the core keeps of one arena		[lock]
+ * @kind:	enum burrow_arena_kind, set before arena_add		[const]
  * @leaf:	its free bits
  * @resident:	see above
  * @kwords:	its part of the span table, shared with the process
@@ -42,6 +44,7 @@
  * @nr_lazy:	free and resident pages
  */
 struct bw_core_arena {
+	u32 kind;
 	struct bw_pagemap_leaf leaf;
 	u64 resident[BW_ARENA_WORDS];
 	u64 *kwords;
@@ -51,12 +54,13 @@ struct bw_core_arena {
 
 /**
  * struct bw_core - the page heap					[lock]
- * @map:	where free pages are
+ * @map:	where free pages are, for each kind of arena: so a span lies in
+ *		arenas of one kind
  * @arena:	per index in the window, NULL while not mapped
  * @gen:	the generation given out last
  */
 struct bw_core {
-	struct bw_pagemap map;
+	struct bw_pagemap map[BURROW_NR_ARENA_KINDS];
 	struct bw_core_arena **arena;
 	u32 nr_arenas;
 	u32 gen;
@@ -71,6 +75,8 @@ struct bw_span_req {
 	u32 align;		/* pages, power of two; 0 is 1 */
 	u32 cls;
 	u32 kind;
+	u32 arena_kind;
+	u64 flags;		/* for the head word */
 };
 
 /* A span or a claimed run, by value. */
@@ -91,7 +97,7 @@ void bw_core_clone_end(struct bw_core *core, const struct bw_core *from);
 size_t bw_core_bytes(u32 nr_arenas);
 void bw_core_init(struct bw_core *core, void *zeroed, u32 nr_arenas);
 
-/* @arena and @kwords are zeroed and belong to the core until arena_del. */
+/* @arena (but its kind) and @kwords are zeroed; the core's until arena_del. */
 void bw_core_arena_add(struct bw_core *core, u32 index,
 		       struct bw_core_arena *arena, u64 *kwords);
 /* The same with the contents of another heap's arena at the same index. */
@@ -110,7 +116,9 @@ u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
 /* One. -ENOSPC: no such run. */
 int bw_core_span_alloc(struct bw_core *core, const struct bw_span_req *req,
 		       struct bw_run *out);
-/* -ESTALE: no such span; -EBUSY: it is being discarded. */
+/* Its head word. -ESTALE: no such span; -EBUSY: it is being discarded. */
+int bw_core_span_find(const struct bw_core *core, u32 page, u32 gen, u64 *word);
+/* The same errnos. */
 int bw_core_span_free(struct bw_core *core, u32 page, u32 gen,
 		      struct bw_run *out);
 
@@ -134,9 +142,12 @@ void bw_core_reclaim_end(struct bw_core *core, const struct bw_run *run);
 void bw_core_set_resident(struct bw_core *core, u32 page, u32 npages);
 void bw_core_clear_resident(struct bw_core *core, u32 page, u32 npages);
 
-/* Is this page of a mapped arena in a span (not in a RECLAIMING run). */
-bool bw_core_page_in_span(const struct bw_core *core, u32 page);
-/* May the process touch this page: in a span, or lazy. */
+/*
+ * May this page of a mapped arena get frames: it is in a span, not in a
+ * RECLAIMING run, and not its guard.
+ */
+bool bw_core_page_is_fillable(const struct bw_core *core, u32 page);
+/* May the process touch this page: fillable, or lazy. */
 bool bw_core_page_is_usable(const struct bw_core *core, u32 page);
 /*
  * Is no page of the range in a live span (and every arena of it mapped). The
@@ -145,6 +156,8 @@ bool bw_core_page_is_usable(const struct bw_core *core, u32 page);
 bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages);
 /* Does the run or span still stand (C4). */
 bool bw_core_run_is_there(const struct bw_core *core, const struct bw_run *run);
+/* Is any page of the range resident. */
+bool bw_core_is_resident(const struct bw_core *core, u32 page, u32 npages);
 /* Is any page of the range lazy. */
 bool bw_core_is_lazy(const struct bw_core *core, u32 page, u32 npages);
 bool bw_core_page_is_mapped(const struct bw_core *core, u32 page);

@@ -49,7 +49,8 @@ size_t bw_pagemap_bytes(u32 nr_arenas)
 
 	for (level = 1; level < levels_for(nr_arenas); level++)
 		bytes += level_room(nr_arenas, level) * sizeof(struct bw_sum);
-	return bytes;
+	/* another map may lie behind it */
+	return (bytes + 7) & ~(size_t)7;
 }
 
 void bw_pagemap_init(struct bw_pagemap *pm, void *zeroed, u32 nr_arenas)

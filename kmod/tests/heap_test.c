@@ -140,19 +140,19 @@ static void arenas_take_the_lowest_free_place(struct kunit *test)
 	struct bw_heap *heap = heap_set_up(test);
 	u32 at;
 
-	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, 1, &at));
+	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_HEAP, 1, &at));
 	KUNIT_EXPECT_EQ(test, 1, at);
-	KUNIT_EXPECT_EQ(test, -EEXIST, bw_arena_add(heap, 1, &at));
-	KUNIT_EXPECT_EQ(test, -EINVAL, bw_arena_add(heap, ARENAS, &at));
-	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_ANY, &at));
+	KUNIT_EXPECT_EQ(test, -EEXIST, bw_arena_add(heap, BURROW_ARENA_HEAP, 1, &at));
+	KUNIT_EXPECT_EQ(test, -EINVAL, bw_arena_add(heap, BURROW_ARENA_HEAP, ARENAS, &at));
+	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_HEAP, BURROW_ARENA_ANY, &at));
 	KUNIT_EXPECT_EQ(test, 0, at);
-	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_ANY, &at));
+	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_HEAP, BURROW_ARENA_ANY, &at));
 	KUNIT_EXPECT_EQ(test, 2, at);
-	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_ANY, &at));
+	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_HEAP, BURROW_ARENA_ANY, &at));
 	KUNIT_EXPECT_EQ(test, -ENOSPC,
-			bw_arena_add(heap, BURROW_ARENA_ANY, &at));
+			bw_arena_add(heap, BURROW_ARENA_HEAP, BURROW_ARENA_ANY, &at));
 	bw_arena_del_unmapped(heap, 2);
-	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_ANY, &at));
+	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_HEAP, BURROW_ARENA_ANY, &at));
 	KUNIT_EXPECT_EQ(test, 2, at);
 }
 
@@ -163,7 +163,7 @@ static void a_mapped_view_brings_its_pages_and_takes_them(struct kunit *test)
 	struct bw_view *view, *again;
 	u32 at;
 
-	KUNIT_ASSERT_EQ(test, 0, bw_arena_add(heap, 0, &at));
+	KUNIT_ASSERT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_HEAP, 0, &at));
 	KUNIT_EXPECT_EQ(test, -ENXIO,
 			bw_view_map(heap, 1, BURROW_MMAP_DATA, &view));
 	KUNIT_ASSERT_EQ(test, 0,
@@ -195,7 +195,7 @@ static void what_is_charged_is_given_back(struct kunit *test)
 	set_up = atomic_long_read(frames);
 
 	KUNIT_EXPECT_GT(test, set_up, before);
-	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, 0, &at));
+	KUNIT_EXPECT_EQ(test, 0, bw_arena_add(heap, BURROW_ARENA_HEAP, 0, &at));
 	KUNIT_EXPECT_GT(test, atomic_long_read(frames), set_up);
 	bw_arena_del_unmapped(heap, 0);
 	KUNIT_EXPECT_EQ(test, set_up, atomic_long_read(frames));

@@ -53,7 +53,7 @@ static inline void damage_word(struct bw_core *core, u32 page, u64 word)
 
 static inline void damage_unmapped_summary(struct bw_core *core)
 {
-	core->map.sum[1][3].max = 1;
+	core->map[0].sum[1][3].max = 1;
 }
 
 static inline void damage_chunk_summary(struct bw_core *core)
@@ -63,12 +63,12 @@ static inline void damage_chunk_summary(struct bw_core *core)
 
 static inline void damage_arena_summary(struct bw_core *core)
 {
-	core->map.sum[1][2].end--;
+	core->map[0].sum[1][2].end--;
 }
 
 static inline void damage_root_summary(struct bw_core *core)
 {
-	core->map.sum[core->map.nr_levels - 1][0].max++;
+	core->map[0].sum[core->map[0].nr_levels - 1][0].max++;
 }
 
 static inline void damage_free_bit(struct bw_core *core)
@@ -78,12 +78,12 @@ static inline void damage_free_bit(struct bw_core *core)
 
 static inline void damage_hint(struct bw_core *core)
 {
-	core->map.hint = 10;
+	core->map[0].hint = 10;
 }
 
 static inline void damage_taken_without_word(struct bw_core *core)
 {
-	bw_pagemap_take(&core->map, 20, 1);
+	bw_pagemap_take(&core->map[0], 20, 1);
 }
 
 static inline void damage_word_without_tag(struct bw_core *core)
@@ -93,7 +93,7 @@ static inline void damage_word_without_tag(struct bw_core *core)
 
 static inline void damage_free_in_span(struct bw_core *core)
 {
-	bw_pagemap_give(&core->map, 3, 1);
+	bw_pagemap_give(&core->map[0], 3, 1);
 }
 
 static inline void damage_word_on_free(struct bw_core *core)
@@ -110,8 +110,8 @@ static inline void damage_body_of_nowhere(struct bw_core *core)
 {
 	/* as if arena 0 had gone and forgotten the span that enters arena 1 */
 	core->arena[0] = NULL;
-	core->map.leaf[0] = NULL;
-	core->map.sum[1][0] = (struct bw_sum){ 0, 0, 0 };
+	core->map[0].leaf[0] = NULL;
+	core->map[0].sum[1][0] = (struct bw_sum){ 0, 0, 0 };
 }
 
 static inline void damage_body_of_body(struct bw_core *core)

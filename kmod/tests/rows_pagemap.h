@@ -119,7 +119,7 @@ static const struct pagemap_row pagemap_rows[] = {
 static inline bool pagemap_row_build(const struct pagemap_row *row,
 				     struct scene *sc)
 {
-	struct bw_pagemap *pm = &sc->core.map;
+	struct bw_pagemap *pm = &sc->core.map[0];
 	u32 i;
 
 	for (i = 0; row->mapped[i] != BW_NO_PAGE; i++) {
@@ -135,7 +135,7 @@ static inline bool pagemap_row_build(const struct pagemap_row *row,
 static inline struct verdict pagemap_row_play(const struct pagemap_row *row,
 					      struct scene *sc)
 {
-	struct bw_pagemap *pm = &sc->core.map;
+	struct bw_pagemap *pm = &sc->core.map[0];
 	u32 got = bw_pagemap_find(pm, row->npages, row->align), i, again;
 
 	if (got != row->want)

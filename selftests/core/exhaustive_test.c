@@ -90,7 +90,7 @@ static bool border_holds(struct scene *sc, const struct border *b, bool low)
 {
 	u32 base = b->page - PATTERN / 2, pattern = 0, i;
 	u32 decoy = low ? AT(b->left, DECOY) : BW_NO_PAGE;
-	struct bw_pagemap *pm = &sc->core.map;
+	struct bw_pagemap *pm = &sc->core.map[0];
 
 	bw_pagemap_take(pm, AT(b->left, 0), ARENA);
 	if (b->right != b->left)
@@ -116,7 +116,7 @@ static bool border_holds(struct scene *sc, const struct border *b, bool low)
 /* All runs [at, at + n) of an arena: taken from a full one, and given back. */
 static bool every_run_is_summed(struct scene *sc)
 {
-	struct bw_pagemap *pm = &sc->core.map;
+	struct bw_pagemap *pm = &sc->core.map[0];
 	static const u32 edge[] = { 0, 1, 63, 64, 65, 127, 128, 511, 512, 513,
 				    1023, 1024, 4095, 4096, ARENA - 65,
 				    ARENA - 64, ARENA - 1, ARENA };
@@ -145,7 +145,7 @@ static bool every_run_is_summed(struct scene *sc)
 /* Two runs in two words, one page apart in length: the longer is the max. */
 static bool every_run_in_a_word_counts(struct scene *sc)
 {
-	struct bw_pagemap *pm = &sc->core.map;
+	struct bw_pagemap *pm = &sc->core.map[0];
 	const struct bw_sum *chunk = &sc->core.arena[0]->leaf.chunk[0];
 	u32 n, at, first;
 

@@ -137,11 +137,11 @@ mutant 'generations do not wrap' $m \
 mutant 'a span of seen pages is born without needzero' $m \
 	's/BURROW_W_NEEDZERO : 0;/0 : 0;/'
 mutant 'one seen page in a batch makes all of it needzero' $m \
-	's/lazy && is_resident(core, page, n)/lazy/'
+	's/lazy && bw_core_is_resident(core, page, n)/lazy/'
 mutant 'a span may be too large for its head word' $m \
 	's/if (n >> BURROW_W_NPAGES_BITS)/if (!n)/'
 mutant 'a batch is one span too long' $m \
-	's/bw_pagemap_run(&core->map, page, nr \* n) \/ n/bw_pagemap_run(\&core->map, page, nr * n + n) \/ n/'
+	's/bw_pagemap_run(map, page, nr \* n) \/ n/bw_pagemap_run(map, page, nr * n + n) \/ n/'
 mutant 'a span is freed while it is discarded' $m \
 	'/case BURROW_SPAN_DISCARDING:/{n;s/return -EBUSY/break/}'
 mutant 'a run under reclaim is freed' $m \
@@ -175,7 +175,7 @@ mutant 'an arena that goes keeps its lazy pages counted' $m \
 mutant 'a page under reclaim is usable' $m \
 	'/^bool bw_core_page_is_usable/,/^}/s/== BURROW_TAG_NONE/!= 99/'
 mutant 'a run under reclaim is a span to a fault' $m \
-	'/^bool bw_core_page_in_span/,/^}/s/!= BURROW_SPAN_RECLAIMING/!= 99/'
+	'/^bool bw_core_page_is_fillable/,/^}/s/!= BURROW_SPAN_RECLAIMING/!= 99/'
 mutant 'a range is lazy only if its first page is' $m \
 	'/^bool bw_core_is_lazy/,/^}/s/< page + npages;/== page;/'
 mutant 'a claim stands though its arena went' $m \

@@ -68,7 +68,7 @@ static bool page_is_same(struct pair *p, const char *what, u32 page)
 		return pair_differs(p, "%s: word of %u is %#llx, not %#llx",
 				    what, page, (unsigned long long)got,
 				    (unsigned long long)want);
-	if (bw_pagemap_is_free(&p->core.map, page) !=
+	if (bw_pagemap_is_free(&p->core.map[0], page) !=
 	    model_is_free(&p->model, page))
 		return pair_differs(p, "%s: free bit of %u", what, page);
 	if ((a->resident[off / 64] >> off % 64 & 1) !=
@@ -142,7 +142,7 @@ bool pair_ask(struct pair *p, u32 page, u32 npages)
 		return pair_differs(p, "is %u+%u lazy", page, npages);
 	if (bw_span_head_of(&p->core, page) != (run ? run->page : BW_NO_PAGE))
 		return pair_differs(p, "head of %u", page);
-	if (bw_core_page_in_span(&p->core, page) !=
+	if (bw_core_page_is_fillable(&p->core, page) !=
 	    (run && run->state != MODEL_RECLAIMING))
 		return pair_differs(p, "is %u in a span", page);
 	return true;
@@ -189,7 +189,7 @@ static bool sum_is_same(struct pair *p, u32 level, u32 i,
 
 static bool sums_are_same(struct pair *p)
 {
-	const struct bw_pagemap *pm = &p->core.map;
+	const struct bw_pagemap *pm = &p->core.map[0];
 	u32 nodes = pm->nr_arenas, level, i;
 
 	for (i = 0; i < pm->nr_arenas * BW_ARENA_CHUNKS; i++) {

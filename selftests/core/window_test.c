@@ -29,10 +29,10 @@ static bool root_is(u32 start, u32 most, u32 end)
 {
 	const struct bw_sum *root;
 
-	if (bw_pagemap_check(&core.map))
+	if (bw_pagemap_check(&core.map[0]))
 		return false;
 	/* the root covers more than the window: its end is never free */
-	root = core.map.sum[core.map.nr_levels - 1];
+	root = core.map[0].sum[core.map[0].nr_levels - 1];
 	return root->start == start && root->max == most && root->end == end;
 }
 
@@ -48,7 +48,7 @@ static bool refuses(u32 npages)
 /* Five pages over the border below each arena, all else taken. */
 static bool every_border_is_crossed(void)
 {
-	struct bw_pagemap *pm = &core.map;
+	struct bw_pagemap *pm = &core.map[0];
 	u32 i;
 
 	bw_pagemap_take(pm, 0, BURROW_MAX_PAGES);
@@ -75,13 +75,13 @@ static bool first_fit_follows(void)
 	u32 i;
 
 	for (i = 0; i < ALL; i++) {
-		if (bw_pagemap_find(&core.map, 1, 1) != AT(i, 0) ||
-		    bw_pagemap_find(&core.map, BURROW_MAX_PAGES - AT(i, 0),
+		if (bw_pagemap_find(&core.map[0], 1, 1) != AT(i, 0) ||
+		    bw_pagemap_find(&core.map[0], BURROW_MAX_PAGES - AT(i, 0),
 				    1) != AT(i, 0))
 			return false;
 		bw_core_arena_del(&core, i);
 	}
-	return bw_pagemap_find(&core.map, 1, 1) == BW_NO_PAGE &&
+	return bw_pagemap_find(&core.map[0], 1, 1) == BW_NO_PAGE &&
 	       root_is(0, 0, 0) && !core.nr_free;
 }
 
@@ -104,8 +104,8 @@ int main(void)
 	       "the first fit follows the arenas that are left");
 	window_make(table, 2);
 	tap_ok(root_is(ARENA, ARENA, 0) &&
-	       bw_pagemap_find(&core.map, ARENA, ARENA) == 0 &&
-	       bw_pagemap_find(&core.map, ARENA + 1, 1) == BW_NO_PAGE,
+	       bw_pagemap_find(&core.map[0], ARENA, ARENA) == 0 &&
+	       bw_pagemap_find(&core.map[0], ARENA + 1, 1) == BW_NO_PAGE,
 	       "no run crosses an arena that is not there");
 	scene_release(table);
 	scene_release(arenas);

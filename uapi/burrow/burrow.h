@@ -76,6 +76,11 @@ enum burrow_mmap_kind {
 #define BURROW_FEAT_POPULATE	(1ULL << 0)	/* pages come with the span */
 #define BURROW_FEAT_RECLAIM	(1ULL << 1)
 #define BURROW_FEAT_PARK	(1ULL << 2)
+#define BURROW_FEAT_FORK	(1ULL << 3)	/* a child has a clone */
+#define BURROW_FEAT_SHRINK	(1ULL << 4)	/* lazy memory goes under pressure */
+#define BURROW_FEAT_SWEEP	(1ULL << 5)
+#define BURROW_FEAT_STACK	(1ULL << 6)	/* stack arenas */
+#define BURROW_FEAT_EVENTS	(1ULL << 7)	/* soft limit, poll() */
 
 struct burrow_query {
 	__u32 size;
@@ -101,11 +106,6 @@ struct burrow_heap_setup {
 	__u64 window_size;
 	__u64 kmeta;
 	__u64 umeta;
-};
-
-enum burrow_arena_kind {
-	BURROW_ARENA_HEAP,
-	BURROW_NR_ARENA_KINDS,
 };
 
 #define BURROW_ARENA_ANY	(~0U)
@@ -153,6 +153,13 @@ struct burrow_span_alloc {
 };
 
 /*
+ * Spans of BURROW_KIND_STACK come from stack arenas, are at least three pages
+ * long and grow downwards: the lowest BURROW_GUARD_PAGES are SIGSEGV, the 4 KiB
+ * at the top are there when the call returns (without BURROW_ALLOC_LAZY), the
+ * rest comes by touch.
+ */
+
+/*
  * SPAN_FREE: the spans are gone; their frames stay (they are *lazy*) until a
  * new span takes them over or they are reclaimed, with BURROW_FREE_RECLAIM at
  * once.
@@ -182,6 +189,27 @@ struct burrow_span_reclaim {
 	__u32 out_errno;
 	__u32 out_pad;
 	__u64 out_frames;		/* 4 KiB frames given back */
+};
+
+/*
+ * SPAN_SWEEP: frees those of the spans that have no mark bit set, with
+ * BURROW_SWEEP_RECLAIM their frames too. Bits that were never touched (their
+ * U-words have no memory) count as set. The marks are read, not cleared. Spans
+ * of the kinds manual and stack are EINVAL.
+ */
+#define BURROW_SWEEP_RECLAIM	(1U << 0)
+
+struct burrow_span_sweep {
+	__u32 size;
+	__u32 flags;
+	__u64 spans;			/* const struct burrow_span_ref[nr] */
+	__u64 freed;			/* __u64[(nr + 63) / 64], written: bit i
+					 * says spans[i] is gone; 0: no need */
+	__u32 nr;
+	__u32 out_nr;			/* looked at */
+	__u32 out_errno;
+	__u32 out_nr_freed;
+	__u64 out_pages_freed;		/* 8 KiB */
 };
 
 /*
@@ -246,6 +274,7 @@ struct burrow_heap_stats {
 	__u64 out_nr_faults;
 	__u64 out_user_frames;		/* all heaps of this uid, metadata too */
 	__u64 out_user_limit;		/* ~0 where there is none */
+	__u64 out_limit;		/* bytes, 0 where there is none */
 	__u32 out_threads;		/* slots */
 	__u32 out_pad;
 };
@@ -261,15 +290,42 @@ struct burrow_heap_reclaim {
 	__u64 out_bytes;
 };
 
+/*
+ * HEAP_LIMIT: a soft limit, in bytes of memory behind data and U-words; 0 for
+ * none. Nothing fails beyond it: it raises an event. A child inherits it.
+ */
+struct burrow_heap_limit {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 bytes;
+};
+
+/*
+ * HEAP_EVENTS: what happened since the last such call. While there is an event
+ * the descriptor polls as POLLPRI, in the address space whose heap it is.
+ */
+#define BURROW_EVENT_LIMIT	(1U << 0)	/* came to be beyond the limit */
+#define BURROW_EVENT_PRESSURE	(1U << 1)	/* lazy memory had to go */
+
+struct burrow_heap_events {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u32 out_events;		/* BURROW_EVENT_* */
+	__u32 out_pad;
+};
+
 /* No size in the number: it stays the same when the struct grows. */
 #define BURROW_IOC_QUERY		_IO(BURROW_IOC_MAGIC, 0x00)
 #define BURROW_IOC_HEAP_SETUP		_IO(BURROW_IOC_MAGIC, 0x01)
 #define BURROW_IOC_HEAP_STATS		_IO(BURROW_IOC_MAGIC, 0x02)
 #define BURROW_IOC_HEAP_RECLAIM		_IO(BURROW_IOC_MAGIC, 0x03)
+#define BURROW_IOC_HEAP_LIMIT		_IO(BURROW_IOC_MAGIC, 0x04)
+#define BURROW_IOC_HEAP_EVENTS		_IO(BURROW_IOC_MAGIC, 0x05)
 #define BURROW_IOC_ARENA_ADD		_IO(BURROW_IOC_MAGIC, 0x08)
 #define BURROW_IOC_SPAN_ALLOC		_IO(BURROW_IOC_MAGIC, 0x10)
 #define BURROW_IOC_SPAN_FREE		_IO(BURROW_IOC_MAGIC, 0x11)
 #define BURROW_IOC_SPAN_RECLAIM		_IO(BURROW_IOC_MAGIC, 0x12)
+#define BURROW_IOC_SPAN_SWEEP		_IO(BURROW_IOC_MAGIC, 0x13)
 #define BURROW_IOC_THREAD_ADD		_IO(BURROW_IOC_MAGIC, 0x20)
 #define BURROW_IOC_THREAD_DEL		_IO(BURROW_IOC_MAGIC, 0x21)
 #define BURROW_IOC_THREAD_PARK		_IO(BURROW_IOC_MAGIC, 0x22)

@@ -16,12 +16,12 @@
  * that whoever asks "which span holds this address?" gets a consistent answer
  * from one or two plain loads while the kernel goes on changing other spans:
  *
- *	 63 62 61       44 43 42  41   40    39 37 36 34 33   27 26        0
- *	+-----+-----------+-----+----+------+-----+-----+-------+-----------+
- *	| tag |    gen    |  0  |huge|needz.|state|kind | class |  npages   | head
- *	+-----+-----------+-----+----+------+-----+-----+-------+-----------+
- *	| tag |    gen    |                  0                  | head page | body
- *	+-----+-----------+-------------------------------------+-----------+
+ *	 63 62 61       44  43   42   41   40   39 37 36 34 33  27 26       0
+ *	+-----+-----------+----+-----+----+------+-----+----+-------+---------+
+ *	| tag |    gen    | 0  |guard|huge|needz.|state|kind| class | npages  | head
+ *	+-----+-----------+----+-----+----+------+-----+----+-------+---------+
+ *	| tag |    gen    |                  0                  |  head page  | body
+ *	+-----+-----------+-------------------------------------+-------------+
  *
  * L1. A word with tag BURROW_TAG_NONE belongs to no span: the page is free.
  * L2. A span's head word is stored last (release) when it appears. A reader
@@ -64,6 +64,19 @@ enum burrow_kind {
 	BURROW_NR_KINDS,
 };
 
+/* What an arena's pages are for. A span lies in arenas of one kind. */
+enum burrow_arena_kind {
+	BURROW_ARENA_HEAP,		/* all but the following */
+	BURROW_ARENA_STACK,		/* spans of BURROW_KIND_STACK */
+	BURROW_NR_ARENA_KINDS,
+};
+
+/*
+ * The lowest pages of a stack's span are its guard: whoever touches them gets
+ * SIGSEGV, as its head word promises with BURROW_W_GUARD.
+ */
+#define BURROW_GUARD_PAGES	2U
+
 /* What a head word may say of its span. */
 enum burrow_span_state {
 	BURROW_SPAN_NONE,
@@ -87,6 +100,7 @@ enum burrow_span_state {
 #define BURROW_W_STATE_BITS	3
 #define BURROW_W_NEEDZERO	(1ULL << 40)
 #define BURROW_W_HUGE		(1ULL << 41)
+#define BURROW_W_GUARD		(1ULL << 42)
 #define BURROW_W_GEN_SHIFT	44
 #define BURROW_W_GEN_BITS	18
 #define BURROW_W_TAG_SHIFT	62
@@ -105,6 +119,7 @@ enum burrow_span_state {
 #define BURROW_U_MAP_SIZE	(BURROW_ARENA_SIZE / 64)
 #define BURROW_U_ALLOC		0UL			  /* alloc bits */
 #define BURROW_U_MARK		(BURROW_U_MAP_SIZE)	  /* mark bits */
+#define BURROW_U_PAGE_BYTES	(BURROW_PAGE_SIZE / 64)	  /* a page's, per map */
 #define BURROW_U_PTR		(2 * BURROW_U_MAP_SIZE)	  /* pointer bits */
 #define BURROW_U_OWNER		(3 * BURROW_U_MAP_SIZE)	  /* __u64 a page */
 

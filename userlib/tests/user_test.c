@@ -351,7 +351,7 @@ static void arguments_out_of_range_are_refused_as_the_module_does(void)
 		{ { .npages = 1, .align = BURROW_MAX_PAGES }, -EINVAL },
 		{ { .npages = 1, .cls = BURROW_NR_CLASSES }, -EINVAL },
 		{ { .npages = 1, .kind = BURROW_NR_KINDS }, -EOPNOTSUPP },
-		{ { .npages = 1, .kind = BURROW_KIND_STACK }, -EOPNOTSUPP },
+		{ { .npages = 2, .kind = BURROW_KIND_STACK }, -EINVAL },
 		{ { .npages = 1, .flags = 2 }, -EOPNOTSUPP },
 		{ { .npages = 1, .cls = 67, .kind = 3, .align = 64 }, 0 },
 	};

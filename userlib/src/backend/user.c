@@ -103,7 +103,7 @@ static int user_arena_add(struct bw_backend *be, u32 kind, u32 index,
 
 	if (!bw_window_is_ours(&be->window))
 		return -EXDEV;
-	if (kind >= BURROW_NR_ARENA_KINDS)
+	if (kind != BURROW_ARENA_HEAP)
 		return -EOPNOTSUPP;
 	if (index != BURROW_ARENA_ANY && index >= be->window.nr_arenas)
 		return -EINVAL;

@@ -33,8 +33,12 @@ static int check_alloc(const struct burrow_span_alloc *req, u32 nr)
 	    req->align >= BURROW_MAX_PAGES || req->align & (req->align - 1) ||
 	    req->cls >= BURROW_NR_CLASSES)
 		return -EINVAL;
-	if (req->kind >= BURROW_NR_KINDS || req->kind == BURROW_KIND_STACK)
+	if (req->kind >= BURROW_NR_KINDS)
 		return -EOPNOTSUPP;
+	/* a guard and something above it */
+	if (req->kind == BURROW_KIND_STACK &&
+	    req->npages <= BURROW_GUARD_PAGES)
+		return -EINVAL;
 	return 0;
 }
 
@@ -109,6 +113,8 @@ int bw_user_span_alloc(struct bw_backend *be,
 		.align = req->align,
 		.cls = req->cls,
 		.kind = req->kind,
+		.arena_kind = req->kind == BURROW_KIND_STACK ?
+			      BURROW_ARENA_STACK : BURROW_ARENA_HEAP,
 	};
 	int err;
 
