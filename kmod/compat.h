@@ -8,10 +8,15 @@
 
 #include <linux/err.h>
 #include <linux/list_lru.h>
+#include <linux/huge_mm.h>
 #include <linux/mm.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 15, 0)
+#include <linux/pfn_t.h>
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -34,6 +39,66 @@ static inline int bw_mapcount(struct folio *folio)
 	return folio_mapcount(folio);
 #endif
 }
+
+/*
+ * Entries of 2 MiB in a mapping of ours. 6.1 never asks for them; from 6.15 on
+ * they count as memory like other entries, but only in a mapping that is not
+ * VM_MIXEDMAP, where single pages need a call of their own.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 15, 0)
+#define BW_CAN_HUGE		IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE)
+#define BW_HUGE_VM_FLAGS	VM_HUGEPAGE
+
+static inline vm_fault_t bw_insert_unit(struct vm_fault *vmf, struct page *head,
+					bool write)
+{
+	return vmf_insert_folio_pmd(vmf, page_folio(head), write);
+}
+
+static inline int bw_insert_page(struct vm_area_struct *vma, unsigned long addr,
+				 struct page *page)
+{
+	struct vm_fault vmf = { .vma = vma, .address = addr };
+	vm_fault_t ret;
+
+	if (vma->vm_flags & VM_MIXEDMAP)
+		return vm_insert_page(vma, addr, page);
+	ret = vmf_insert_page_mkwrite(&vmf, page, false);
+	if (ret == VM_FAULT_NOPAGE)
+		return 0;
+	return ret & VM_FAULT_OOM ? -ENOMEM : -EFAULT;
+}
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define BW_CAN_HUGE		IS_ENABLED(CONFIG_TRANSPARENT_HUGEPAGE)
+#define BW_HUGE_VM_FLAGS	(VM_HUGEPAGE | VM_MIXEDMAP)
+
+static inline vm_fault_t bw_insert_unit(struct vm_fault *vmf, struct page *head,
+					bool write)
+{
+	return vmf_insert_pfn_pmd(vmf, page_to_pfn_t(head), write);
+}
+
+static inline int bw_insert_page(struct vm_area_struct *vma, unsigned long addr,
+				 struct page *page)
+{
+	return vm_insert_page(vma, addr, page);
+}
+#else
+#define BW_CAN_HUGE		0
+#define BW_HUGE_VM_FLAGS	VM_MIXEDMAP
+
+static inline vm_fault_t bw_insert_unit(struct vm_fault *vmf, struct page *head,
+					bool write)
+{
+	return VM_FAULT_FALLBACK;
+}
+
+static inline int bw_insert_page(struct vm_area_struct *vma, unsigned long addr,
+				 struct page *page)
+{
+	return vm_insert_page(vma, addr, page);
+}
+#endif
 
 /* The lock that an LRU walk passes to its callback, while it passed one. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)

@@ -48,17 +48,23 @@ static void count_arena_locked(const struct bw_arena *arena, struct census *c)
 static void show_arenas(struct seq_file *m, struct bw_heap *heap,
 			struct census *c)
 {
+	static const char * const name[BURROW_NR_ARENA_KINDS] = {
+		[BURROW_ARENA_HEAP]	= "heap",
+		[BURROW_ARENA_STACK]	= "stack",
+		[BURROW_ARENA_HUGE]	= "huge",
+	};
 	u32 index;
 
-	seq_puts(m, "\narena     free     lazy   mapped\n");
+	seq_puts(m, "\narena kind      free     lazy   mapped\n");
 	for (index = 0; index < heap->nr_arenas; index++) {
 		struct bw_arena *arena;
-		u32 free = 0, lazy = 0;
+		u32 kind = 0, free = 0, lazy = 0;
 		bool mapped = false;
 
 		spin_lock(&heap->lock);
 		arena = bw_arena_find_locked(heap, index);
 		if (arena) {
+			kind = arena->kind;
 			free = arena->core.nr_free;
 			lazy = arena->core.nr_lazy;
 			mapped = arena->view[BURROW_MMAP_DATA].nr_vmas;
@@ -66,7 +72,8 @@ static void show_arenas(struct seq_file *m, struct bw_heap *heap,
 		}
 		spin_unlock(&heap->lock);
 		if (arena)
-			seq_printf(m, "%5u %8u %8u   %s\n", index, free, lazy,
+			seq_printf(m, "%5u %-5s %8u %8u   %s\n", index,
+				   name[kind], free, lazy,
 				   mapped ? "yes" : "no");
 		cond_resched();
 	}
@@ -115,6 +122,8 @@ static int heap_show(struct seq_file *m, void *unused)
 		   s.out_pages_lazy);
 	seq_printf(m, "frames         %llu data, %llu U-words, %llu bytes of tables\n",
 		   s.out_frames, s.out_umeta_frames, s.out_kmeta_bytes);
+	seq_printf(m, "2 MiB blocks   %llu\n", s.out_units);
+	seq_printf(m, "soft limit     %llu bytes, 0 is none\n", s.out_limit);
 	seq_printf(m, "since set-up   %llu spans allocated, %llu freed, %llu faults\n",
 		   s.out_nr_alloc, s.out_nr_free, s.out_nr_faults);
 	seq_printf(m, "given back     %llu frames, %llu of them under pressure\n",

@@ -164,6 +164,22 @@ static int view_protect(struct bw_view *view, struct vm_area_struct *vma)
 	return 0;
 }
 
+/*
+ * Nobody writes to the parent's frames without a fault. Entries of 2 MiB cannot
+ * be made read-only by us, so those of huge arenas go, and come back one by one
+ * on both sides.
+ */
+static int view_withdraw(struct bw_view *view, struct vm_area_struct *vma,
+			 bool *lazy)
+{
+	if (!bw_view_is_huge(view))
+		return view_protect(view, vma);
+	unmap_mapping_pages(vma->vm_file->f_mapping, bw_view_pgoff(view),
+			    BURROW_ARENA_SIZE / PAGE_SIZE, false);
+	*lazy = true;
+	return 0;
+}
+
 /* A frame for the child's slot: the parent's own, or a copy of a pinned one. */
 static struct page *frame_for_child(struct bw_heap *child, struct page *page)
 {
@@ -179,6 +195,24 @@ static struct page *frame_for_child(struct bw_heap *child, struct page *page)
 	else
 		bw_heap_uncharge(child, 1);
 	return copy;
+}
+
+/* The same for the slots of a unit that has a block. */
+static int unit_for_child(struct bw_heap *child, struct page **to,
+			  struct page **from)
+{
+	int err = 0;
+
+	if (bw_frame_share(from[0]))
+		memcpy(to, from, BW_UNIT_FRAMES * sizeof(*to));
+	else
+		err = bw_unit_clone(child, to, from[0]);
+	if (err)
+		return err;
+	spin_lock(&child->lock);
+	child->nr_units += PageHead(to[0]);
+	spin_unlock(&child->lock);
+	return 0;
 }
 
 /*
@@ -205,6 +239,12 @@ static int view_share(struct bw_view *to, struct bw_view *from, bool *lazy)
 
 			if (!chunk[i])
 				continue;
+			if (PageHead(chunk[i])) {
+				err = unit_for_child(child, to->chunk[c],
+						     chunk);
+				nr = err ? 0 : BW_UNIT_FRAMES;
+				break;
+			}
 			page = frame_for_child(child, chunk[i]);
 			if (!page) {
 				err = -ENOMEM;
@@ -240,9 +280,9 @@ static int view_clone(struct bw_view *to, struct bw_view *from,
 	forking_begin(parent);
 	WRITE_ONCE(parent->cow, true);
 	parent->cow_until = jiffies;
-	parent_vma->vm_ops = &bw_cow_ops;
-	vma->vm_ops = &bw_cow_ops;
-	err = view_protect(from, parent_vma);
+	parent_vma->vm_ops = bw_view_ops(from, true);
+	vma->vm_ops = bw_view_ops(to, true);
+	err = view_withdraw(from, parent_vma, &lazy);
 	if (!err)
 		err = view_share(to, from, &lazy);
 	forking_end(parent);
@@ -345,7 +385,7 @@ static bool view_settle(struct bw_view *view)
 		return true;
 	if (!view_is_ours_alone(view))
 		return false;
-	vma->vm_ops = &bw_frame_ops;
+	vma->vm_ops = bw_view_ops(view, false);
 	WRITE_ONCE(vma->vm_page_prot, vm_get_page_prot(vma->vm_flags));
 	return true;
 }

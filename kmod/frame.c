@@ -181,6 +181,11 @@ static int batch_fill_locked(struct batch *b)
 	if (b->view->kind == BURROW_MMAP_DATA) {
 		heap->busy = batch_page(b, 0);
 		heap->nr_busy = batch_page(b, b->nr - 1) - heap->busy + 1;
+		if (b->view->arena->kind == BURROW_ARENA_HUGE) {
+			/* a single frame, or some of one unit (Y3) */
+			heap->busy = ALIGN_DOWN(heap->busy, BURROW_HUGE_PAGES);
+			heap->nr_busy = BURROW_HUGE_PAGES;
+		}
 		bw_core_set_resident(&heap->core, heap->busy, heap->nr_busy);
 	}
 	return 0;
@@ -212,19 +217,7 @@ static int batch_insert_over(struct batch *b, struct vm_area_struct *vma,
 		return 0;
 	unmap_mapping_pages(&heap->file->mapping,
 			    bw_view_pgoff(b->view) + b->frame + i, 1, false);
-	return vm_insert_page(vma, addr, b->page[i]);
-}
-
-/*
- * vm_page_prot is what the next entry will get: without VM_SHARED it is
- * read-only, and the first write comes to page_mkwrite().
- */
-static void vma_protect(struct vm_area_struct *vma, bool readonly)
-{
-	vm_flags_t flags = vma->vm_flags;
-
-	WRITE_ONCE(vma->vm_page_prot,
-		   vm_get_page_prot(readonly ? flags & ~VM_SHARED : flags));
+	return bw_insert_page(vma, addr, b->page[i]);
 }
 
 /* Inserts frames [i, i + nr), all to be writable or all read-only. */
@@ -233,14 +226,19 @@ static int batch_insert_run(struct batch *b, struct vm_area_struct *vma, u32 i,
 {
 	u32 end = i + nr;
 
-	if (vma->vm_ops == &bw_cow_ops)
-		vma_protect(vma, readonly);
+	if (bw_ops_are_cow(vma->vm_ops))
+		bw_vma_protect(vma, readonly);
 	while (i < end) {
 		unsigned long addr, left = end - i;
 		int err;
 
 		addr = vma->vm_start + (unsigned long)(b->frame + i) * PAGE_SIZE;
-		err = vm_insert_pages(vma, addr, &b->page[i], &left);
+		if (left > 1) {
+			err = vm_insert_pages(vma, addr, &b->page[i], &left);
+		} else {
+			err = bw_insert_page(vma, addr, b->page[i]);
+			left = !!err;
+		}
 		i = end - left;
 		if (!err)
 			continue;

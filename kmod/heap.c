@@ -180,6 +180,7 @@ void bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out)
 	out->out_nr_reclaimed = heap->nr_reclaimed;
 	out->out_nr_shrunk = heap->nr_shrunk;
 	out->out_nr_faults = heap->nr_faults;
+	out->out_units = heap->nr_units;
 	out->out_limit = heap->limit == ~0ULL ? 0 : heap->limit * PAGE_SIZE;
 	spin_unlock(&heap->lock);
 	out->out_user_frames = atomic_long_read(&heap->file->user->frames);

@@ -44,6 +44,8 @@
 #define BW_SLOT_CHUNK		(PAGE_SIZE / sizeof(struct page *))
 #define BW_DATA_CHUNKS		(BURROW_ARENA_SIZE / PAGE_SIZE / BW_SLOT_CHUNK)
 
+#define BW_UNIT_FRAMES		(BURROW_HUGE_PAGES * BW_FRAMES_PER_PAGE)
+
 #define BW_ARENA_PIECES		(BURROW_ARENA_SIZE >> 21)
 
 #define BW_MAX_BATCH		4096U
@@ -139,6 +141,7 @@ struct bw_file {
  * @nr_mapped:	of these, with their data mapped		[lock]
  * @nr_views:	views that are mapped				[lock]
  * @nr_frames:	slots that are not NULL, by kind of view	[lock]
+ * @nr_units:	units of huge arenas with a block		[lock]
  * @limit:	frames beyond which to tell			[lock]
  * @events:	BURROW_EVENT_* not yet taken			[lock]
  * @busy:	see H2						[lock]
@@ -149,6 +152,7 @@ struct bw_file {
  * @nr_reclaimed: frames ever reclaimed				[lock]
  * @nr_shrunk:	of these, taken under memory pressure		[lock]
  * @nr_faults:	faults that mapped a frame			[lock]
+ * @nr_huge_faults: of these, by an entry of 2 MiB		[lock]
  * @lazy:	pieces with lazy pages, oldest first		[lock]
  * @nr_claims:	RECLAIMING runs under way			[lock]
  * @is_forking:	no new claims					[lock]
@@ -181,6 +185,7 @@ struct bw_heap {
 	u32 nr_mapped;
 	u32 nr_views;
 	u64 nr_frames[BURROW_NR_MMAP_KINDS];
+	u64 nr_units;
 	u64 limit;
 	u32 events;
 	u32 busy;
@@ -191,6 +196,7 @@ struct bw_heap {
 	u64 nr_reclaimed;
 	u64 nr_shrunk;
 	u64 nr_faults;
+	u64 nr_huge_faults;
 	struct list_head lazy;
 	u32 nr_claims;
 	bool is_forking;
@@ -265,6 +271,13 @@ void bw_frames_drop(struct bw_view *view);
 int bw_stack_prepare(struct bw_heap *heap, const struct burrow_span_ref *ref,
 		     u32 nr, u32 npages, bool populate, u32 *done);
 
+/* huge.c */
+bool bw_view_is_huge(const struct bw_view *view);
+int bw_unit_copy(struct bw_view *view, u32 frame, struct page *block, gfp_t gfp);
+int bw_unit_clone(struct bw_heap *child, struct page **to, struct page *head);
+vm_fault_t bw_huge_fault(struct vm_fault *vmf, unsigned int order);
+int bw_units_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done);
+
 /* lazy.c: who has frames to spare, and the shrinker */
 int bw_lazy_init(const char *cache_name);
 void bw_lazy_exit(void);
@@ -277,7 +290,7 @@ u64 bw_lazy_reclaim(struct bw_heap *heap, u64 want);
 
 /* share.c: frames in the slots of more than one heap */
 bool bw_frame_share(struct page *page);
-bool bw_frame_drop(struct page *page);
+unsigned long bw_frame_drop(struct page *page);
 bool bw_frame_claim(struct page *page, int more);
 int bw_frame_unshare(struct bw_view *view, u32 frame, gfp_t gfp);
 vm_fault_t bw_view_mkwrite(struct vm_fault *vmf);
@@ -288,9 +301,10 @@ void bw_heap_settle_cow(struct bw_heap *heap);
 
 /* mmap.c */
 vm_fault_t bw_fault_answer(struct bw_heap *heap, int err);
-extern const struct vm_operations_struct bw_frame_ops;
-extern const struct vm_operations_struct bw_cow_ops;
-extern const struct vm_operations_struct bw_kmeta_ops;
+const struct vm_operations_struct *bw_view_ops(const struct bw_view *view,
+					       bool cow);
+bool bw_ops_are_cow(const struct vm_operations_struct *ops);
+void bw_vma_protect(struct vm_area_struct *vma, bool readonly);
 int bw_mmap(struct file *file, struct vm_area_struct *vma);
 struct vm_area_struct *bw_vma_find(struct bw_view *view);
 

@@ -29,7 +29,8 @@ static int call_query(struct bw_call *call)
 	q->out_features = BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM |
 			  BURROW_FEAT_PARK | BURROW_FEAT_FORK |
 			  BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP |
-			  BURROW_FEAT_STACK | BURROW_FEAT_EVENTS;
+			  BURROW_FEAT_STACK | BURROW_FEAT_EVENTS |
+			  (BW_CAN_HUGE ? BURROW_FEAT_HUGE : 0);
 	q->out_page_shift = BURROW_PAGE_SHIFT;
 	q->out_arena_shift = BURROW_ARENA_SHIFT;
 	q->out_max_arenas = BURROW_MAX_ARENAS;
@@ -174,7 +175,7 @@ static const struct call_type call_types[] = {
 	CALL(HEAP_LIMIT, heap_limit, 0, .fn = call_heap_limit),
 	CALL(HEAP_EVENTS, heap_events, 0, .fn = call_heap_events),
 	CALL(ARENA_ADD, arena_add, 0, .fn = call_arena_add),
-	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY,
+	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE,
 	     .fn = bw_call_span_alloc),
 	CALL(SPAN_FREE, span_free, BURROW_FREE_RECLAIM,
 	     .fn = bw_call_span_free),

@@ -69,7 +69,10 @@ static int check_alloc(const struct burrow_span_alloc *a)
 	if (a->kind >= BURROW_NR_KINDS)
 		return -EOPNOTSUPP;
 	/* a guard and something above it */
-	if (a->kind == BURROW_KIND_STACK && a->npages <= BURROW_GUARD_PAGES)
+	if (a->kind == BURROW_KIND_STACK && (a->flags & BURROW_ALLOC_HUGE ||
+					     a->npages <= BURROW_GUARD_PAGES))
+		return -EINVAL;
+	if (a->flags & BURROW_ALLOC_HUGE && a->npages % BURROW_HUGE_PAGES)
 		return -EINVAL;
 	return 0;
 }
@@ -115,7 +118,7 @@ static u32 group_take(struct bw_heap *heap, const struct bw_span_req *req,
 }
 
 /* Populates a group, neighbours together. @done: how many spans are complete. */
-static int group_populate(struct bw_heap *heap, u32 npages,
+static int group_populate(struct bw_heap *heap, bool huge, u32 npages,
 			  const struct burrow_span_ref *ref, u32 nr, u32 *done)
 {
 	u32 i = 0, n, pages;
@@ -125,7 +128,12 @@ static int group_populate(struct bw_heap *heap, u32 npages,
 		for (n = 1; i + n < nr; n++)
 			if (ref[i + n].page != ref[i].page + n * npages)
 				break;
-		err = bw_populate(heap, ref[i].page, n * npages, &pages);
+		if (huge && BW_CAN_HUGE)
+			err = bw_units_populate(heap, ref[i].page, n * npages,
+						&pages);
+		else
+			err = bw_populate(heap, ref[i].page, n * npages,
+					  &pages);
 		i += pages / npages;
 	}
 	*done = i;
@@ -142,7 +150,8 @@ static int group_prepare(struct bw_heap *heap,
 	*full = nr;
 	if (a->kind == BURROW_KIND_STACK)
 		return bw_stack_prepare(heap, ref, nr, a->npages, !lazy, full);
-	return lazy ? 0 : group_populate(heap, a->npages, ref, nr, full);
+	return lazy ? 0 : group_populate(heap, a->flags & BURROW_ALLOC_HUGE,
+					 a->npages, ref, nr, full);
 }
 
 static int spans_alloc(struct bw_heap *heap,
@@ -160,6 +169,10 @@ static int spans_alloc(struct bw_heap *heap,
 	if (a->kind == BURROW_KIND_STACK) {
 		req.arena_kind = BURROW_ARENA_STACK;
 		req.flags = BURROW_W_GUARD;
+	} else if (a->flags & BURROW_ALLOC_HUGE) {
+		req.arena_kind = BURROW_ARENA_HUGE;
+		req.flags = BURROW_W_HUGE;
+		req.align = max(a->align, BURROW_HUGE_PAGES);
 	}
 
 	for (*done = 0; *done < a->nr && !err;) {

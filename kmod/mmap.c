@@ -170,34 +170,74 @@ static const char *view_name(struct vm_area_struct *vma)
 }
 
 /* Having a name is also what puts the data into core dumps. */
-const struct vm_operations_struct bw_frame_ops = {
-	.open		= view_open,
-	.close		= view_close,
-	.may_split	= view_may_split,
-	.mremap		= view_mremap,
+#define VIEW_OPS			\
+	.open		= view_open,	\
+	.close		= view_close,	\
+	.may_split	= view_may_split, \
+	.mremap		= view_mremap,	\
+	.name		= view_name
+
+static const struct vm_operations_struct kmeta_ops = {
+	VIEW_OPS,
+	.fault		= kmeta_fault,
+};
+
+static const struct vm_operations_struct frame_ops = {
+	VIEW_OPS,
 	.fault		= frame_fault,
-	.name		= view_name,
 };
 
 /* While frames may be shared with a parent or child. */
-const struct vm_operations_struct bw_cow_ops = {
-	.open		= view_open,
-	.close		= view_close,
-	.may_split	= view_may_split,
-	.mremap		= view_mremap,
+static const struct vm_operations_struct cow_ops = {
+	VIEW_OPS,
 	.fault		= frame_fault,
 	.page_mkwrite	= bw_view_mkwrite,
-	.name		= view_name,
 };
 
-const struct vm_operations_struct bw_kmeta_ops = {
-	.open		= view_open,
-	.close		= view_close,
-	.may_split	= view_may_split,
-	.mremap		= view_mremap,
-	.fault		= kmeta_fault,
-	.name		= view_name,
+#if BW_CAN_HUGE
+static const struct vm_operations_struct huge_ops = {
+	VIEW_OPS,
+	.fault		= frame_fault,
+	.huge_fault	= bw_huge_fault,
 };
+
+static const struct vm_operations_struct huge_cow_ops = {
+	VIEW_OPS,
+	.fault		= frame_fault,
+	.huge_fault	= bw_huge_fault,
+	.page_mkwrite	= bw_view_mkwrite,
+};
+#else
+#define huge_ops	frame_ops
+#define huge_cow_ops	cow_ops
+#endif
+
+const struct vm_operations_struct *bw_view_ops(const struct bw_view *view,
+					       bool cow)
+{
+	if (view->kind == BURROW_MMAP_KMETA)
+		return &kmeta_ops;
+	if (bw_view_is_huge(view))
+		return cow ? &huge_cow_ops : &huge_ops;
+	return cow ? &cow_ops : &frame_ops;
+}
+
+bool bw_ops_are_cow(const struct vm_operations_struct *ops)
+{
+	return ops == &cow_ops || ops == &huge_cow_ops;
+}
+
+/*
+ * vm_page_prot is what the next entry will get: without VM_SHARED it is
+ * read-only, and the first write comes to page_mkwrite() or huge_fault().
+ */
+void bw_vma_protect(struct vm_area_struct *vma, bool readonly)
+{
+	vm_flags_t flags = vma->vm_flags;
+
+	WRITE_ONCE(vma->vm_page_prot,
+		   vm_get_page_prot(readonly ? flags & ~VM_SHARED : flags));
+}
 
 static bool vma_fits(struct vm_area_struct *vma, struct bw_heap *heap,
 		     enum burrow_mmap_kind kind, u64 index)
@@ -238,13 +278,12 @@ int bw_mmap(struct file *file, struct vm_area_struct *vma)
 	vm_flags_set(vma, VM_DONTEXPAND);
 	if (kind == BURROW_MMAP_KMETA)
 		vm_flags_clear(vma, VM_MAYWRITE);
+	else if (bw_view_is_huge(view))
+		vm_flags_set(vma, BW_HUGE_VM_FLAGS);
 	else
 		vm_flags_set(vma, VM_MIXEDMAP);
 	vma->vm_private_data = view;
-	if (kind == BURROW_MMAP_KMETA)
-		vma->vm_ops = &bw_kmeta_ops;
-	else
-		vma->vm_ops = heap->cow ? &bw_cow_ops : &bw_frame_ops;
+	vma->vm_ops = bw_view_ops(view, heap->cow);
 	return 0;
 }
 
@@ -260,7 +299,8 @@ struct vm_area_struct *bw_vma_find(struct bw_view *view)
 		view->arena->index * bw_view_size(view->kind);
 	vma = vma_lookup(current->mm, start);
 	if (!vma ||
-	    (vma->vm_ops != &bw_frame_ops && vma->vm_ops != &bw_cow_ops) ||
+	    (vma->vm_ops != bw_view_ops(view, false) &&
+	     vma->vm_ops != bw_view_ops(view, true)) ||
 	    vma->vm_private_data != view || !vma->vm_file ||
 	    vma->vm_file->private_data != heap->file ||
 	    vma->vm_pgoff != bw_view_pgoff(view) ||

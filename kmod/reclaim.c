@@ -36,6 +36,27 @@ static void delay_for_tests(void)
 }
 
 /*
+ * Empties a slot, and where it is the first of a block's all of those (Y1 in
+ * huge.c). How many had a frame.
+ */
+static u32 slot_take_locked(struct bw_heap *heap, struct page **slot,
+			    struct page **page)
+{
+	u32 i, n = 1;
+
+	if (!slot || !*slot)
+		return 0;
+	*page = *slot;
+	if (PageHead(*page)) {
+		n = BW_UNIT_FRAMES;
+		heap->nr_units--;
+	}
+	for (i = 0; i < n; i++)
+		WRITE_ONCE(slot[i], NULL);
+	return n;
+}
+
+/*
  * Empties the slots of pages nobody can map, as long as the claim on them
  * stands: without the mmap lock an arena may go away. Returns frames put.
  */
@@ -49,30 +70,31 @@ static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages,
 
 	while (frame < end) {
 		struct page *batch[DROP_BATCH];
-		u32 nr = 0, i, freed;
+		u32 nr = 0, gone = 0, i, freed;
 
 		spin_lock(&heap->lock);
 		if (!bw_core_run_is_there(&heap->core, claim))
 			end = 0;
-		for (; frame < end && nr < DROP_BATCH; frame++) {
+		while (frame < end && nr < DROP_BATCH) {
 			struct bw_arena *arena;
 			struct page **slot;
+			u32 n;
 
 			arena = bw_arena_find_locked(heap, frame / per_arena);
 			slot = bw_slot_locked(&arena->view[BURROW_MMAP_DATA],
 					      frame % per_arena);
-			if (!slot || !*slot)
-				continue;
-			batch[nr++] = *slot;
-			*slot = NULL;
+			n = slot_take_locked(heap, slot, &batch[nr]);
+			nr += !!n;
+			gone += n;
+			frame += max(n, 1U);
 		}
-		bw_heap_count_locked(heap, BURROW_MMAP_DATA, -(s64)nr);
-		heap->nr_reclaimed += nr;
+		bw_heap_count_locked(heap, BURROW_MMAP_DATA, -(s64)gone);
+		heap->nr_reclaimed += gone;
 		spin_unlock(&heap->lock);
 		for (i = 0, freed = 0; i < nr; i++)
 			freed += bw_frame_drop(batch[i]);
 		bw_heap_uncharge(heap, freed);
-		dropped += nr;
+		dropped += gone;
 	}
 	return dropped;
 }
@@ -119,7 +141,7 @@ u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages, u32 most)
 		spin_unlock(&heap->lock);
 		if (!found)
 			break;
-		most -= run.npages;
+		most -= min(most, run.npages);
 		trace_burrow_reclaim(heap->id, run.page, run.npages);
 		unmap_pages(heap, run.page, run.npages);
 		frames += drop_pages(heap, run.page, run.npages, &run);
@@ -208,6 +230,17 @@ static int check_range(const struct bw_heap *heap, const struct burrow_range *r)
 	       0 : -EINVAL;
 }
 
+/* Of what is live in a huge arena only whole units go. */
+static bool range_is_whole_locked(struct bw_heap *heap,
+				  const struct burrow_range *r)
+{
+	struct bw_arena *arena;
+
+	arena = bw_arena_find_locked(heap, r->page >> BURROW_ARENA_PAGE_SHIFT);
+	return !arena || arena->kind != BURROW_ARENA_HUGE ||
+	       (r->page | r->npages) % BURROW_HUGE_PAGES == 0;
+}
+
 /*
  * Ranges in order until one fails; each lies inside one live span, or is
  * wholly free. @done and @frames tell how far it came.
@@ -224,13 +257,16 @@ int bw_reclaim_ranges(struct bw_heap *heap, const struct burrow_range *range,
 		good++;
 	while (*done < good && !err) {
 		const struct burrow_range *r = &range[*done];
-		bool unused;
+		bool unused, whole;
 
 		spin_lock(&heap->lock);
 		unused = bw_core_range_is_unused(&heap->core, r->page,
 						 r->npages);
+		whole = range_is_whole_locked(heap, r);
 		spin_unlock(&heap->lock);
-		if (unused) {
+		if (!unused && !whole) {
+			err = -EINVAL;
+		} else if (unused) {
 			*frames += bw_reclaim_free(heap, r->page, r->npages,
 						   r->npages);
 			(*done)++;
@@ -250,7 +286,7 @@ void bw_frames_drop(struct bw_view *view)
 
 	for (c = 0; c < BW_DATA_CHUNKS; c++) {
 		struct page **chunk;
-		u32 i, nr = 0, freed = 0;
+		u32 i, nr = 0, freed = 0, units = 0;
 
 		spin_lock(&heap->lock);
 		chunk = view->chunk[c];
@@ -261,12 +297,17 @@ void bw_frames_drop(struct bw_view *view)
 		for (i = 0; i < BW_SLOT_CHUNK; i++) {
 			if (!chunk[i])
 				continue;
+			units = PageHead(chunk[i]);
+			nr += units ? BW_UNIT_FRAMES : 1;
 			freed += bw_frame_drop(chunk[i]);
-			nr++;
+			/* a block is all that a chunk holds (Y1 in huge.c) */
+			if (units)
+				break;
 		}
 		free_page((unsigned long)chunk);
 		spin_lock(&heap->lock);
 		bw_heap_count_locked(heap, view->kind, -(s64)nr);
+		heap->nr_units -= units;
 		heap->meta_frames--;
 		spin_unlock(&heap->lock);
 		bw_heap_uncharge(heap, freed + 1);

@@ -32,10 +32,13 @@
 #define WAS_SHARED	1L
 #define ONE_MORE	2L
 
+/* Of a block: its head's (Y1 in huge.c). */
 static atomic_long_t *sharers(struct page *page)
 {
-	BUILD_BUG_ON(sizeof(page->private) != sizeof(atomic_long_t));
-	return (atomic_long_t *)&page->private;
+	struct page *head = compound_head(page);
+
+	BUILD_BUG_ON(sizeof(head->private) != sizeof(atomic_long_t));
+	return (atomic_long_t *)&head->private;
 }
 
 /*
@@ -52,16 +55,20 @@ bool bw_frame_share(struct page *page)
 	return true;
 }
 
-/* A slot lets go. True if it was the last: the caller uncharges. */
-bool bw_frame_drop(struct page *page)
+/*
+ * A slot lets go of a frame, or those of a unit of a block. If they were the
+ * last: how many frames the caller uncharges.
+ */
+unsigned long bw_frame_drop(struct page *page)
 {
 	long old = atomic_long_read(sharers(page));
+	unsigned long frames = compound_nr(page);
 
 	while (old >= ONE_MORE &&
 	       !atomic_long_try_cmpxchg(sharers(page), &old, old - ONE_MORE))
 		;
 	put_page(page);
-	return old < ONE_MORE;
+	return old < ONE_MORE ? frames : 0;
 }
 
 /*
@@ -114,6 +121,8 @@ static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
 	struct page *old, *fresh, **slot;
 	int err;
 
+	if (PageCompound(page))
+		return bw_unit_copy(view, frame, page, gfp);
 	err = bw_heap_charge(heap, 1);
 	if (err)
 		return err;
@@ -132,6 +141,10 @@ static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
 		heap->busy = view->arena->index * BURROW_ARENA_PAGES +
 			     frame / BW_FRAMES_PER_PAGE;
 		heap->nr_busy = view->kind == BURROW_MMAP_DATA;
+		if (bw_view_is_huge(view)) {
+			heap->busy = ALIGN_DOWN(heap->busy, BURROW_HUGE_PAGES);
+			heap->nr_busy = BURROW_HUGE_PAGES;
+		}
 	}
 	spin_unlock(&heap->lock);
 	if (old)
@@ -142,8 +155,7 @@ static int frame_copy(struct bw_view *view, u32 frame, struct page *page,
 		bw_heap_uncharge(heap, 1);
 		return 0;
 	}
-	if (bw_frame_drop(old))
-		bw_heap_uncharge(heap, 1);
+	bw_heap_uncharge(heap, bw_frame_drop(old));
 	put_page(old);
 	return 0;
 }

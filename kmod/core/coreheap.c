@@ -307,15 +307,39 @@ static u32 lazy_run(const struct bw_core *core, u32 page, u32 most)
 	return min(n, most);
 }
 
+/*
+ * The first lazy run of [page, end) that may go, not much longer than @most, or
+ * 0 pages. Huge arenas lose frames in whole units.
+ */
+static u32 find_lazy(const struct bw_core *core, u32 page, u32 end, u32 most,
+		     u32 *npages)
+{
+	u32 at;
+
+	*npages = 0;
+	while ((at = next_lazy(core, page, end)) < end) {
+		u32 unit = arena_of(core, at)->kind == BURROW_ARENA_HUGE ?
+			   BURROW_HUGE_PAGES : 1;
+		u32 n = min(max(most, unit), end - at);
+
+		page = at + unit - at % unit;
+		if (at % unit)
+			continue;
+		*npages = lazy_run(core, at, n) & ~(unit - 1);
+		if (*npages)
+			break;
+	}
+	return at;
+}
+
 bool bw_core_reclaim_begin(struct bw_core *core, u32 page, u32 end, u32 most,
 			   struct bw_run *out)
 {
-	u32 at = next_lazy(core, page, end);
+	u32 npages, at = find_lazy(core, page, end, most, &npages);
 
-	if (at >= end)
+	if (!npages)
 		return false;
-	*out = (struct bw_run){ at, lazy_run(core, at, min(most, end - at)),
-				next_gen(core) };
+	*out = (struct bw_run){ at, npages, next_gen(core) };
 	move_pages(core, at, out->npages, false);
 	bw_span_write(core, at,
 		      burrow_word_head(out->npages, 0, 0,

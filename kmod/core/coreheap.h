@@ -26,7 +26,8 @@
  * C3. A lazy page stays resident until reclaim_end, after its frames went.
  * C4. A run in the hands of a caller (between _begin and _end) is found again
  *     by page and gen, so that an arena may go away meanwhile.
- * C5. The pages of a span or run lie in arenas of one kind.
+ * C5. The pages of a span or run lie in arenas of one kind; in huge arenas they
+ *     are whole units, and so are the resident ones.
  */
 #ifndef BW_CORE_COREHEAP_H
 #define BW_CORE_COREHEAP_H
@@ -131,8 +132,8 @@ int bw_core_discard_begin(struct bw_core *core, u32 page, u32 npages,
 void bw_core_discard_end(struct bw_core *core, const struct bw_run *run);
 
 /*
- * Claims the first lazy run in [page, end), at most @most pages (not 0). False
- * when there is none.
+ * Claims the first lazy run in [page, end), at most @most pages (not 0), but in
+ * huge arenas whole units, at least one. False when there is none.
  */
 bool bw_core_reclaim_begin(struct bw_core *core, u32 page, u32 end, u32 most,
 			   struct bw_run *out);

@@ -81,6 +81,7 @@ enum burrow_mmap_kind {
 #define BURROW_FEAT_SWEEP	(1ULL << 5)
 #define BURROW_FEAT_STACK	(1ULL << 6)	/* stack arenas */
 #define BURROW_FEAT_EVENTS	(1ULL << 7)	/* soft limit, poll() */
+#define BURROW_FEAT_HUGE	(1ULL << 8)	/* huge arenas have 2 MiB entries */
 
 struct burrow_query {
 	__u32 size;
@@ -138,6 +139,7 @@ struct burrow_range {
  * word (BURROW_W_NEEDZERO: it may hold what an earlier span left).
  */
 #define BURROW_ALLOC_LAZY	(1U << 0)
+#define BURROW_ALLOC_HUGE	(1U << 1)
 
 struct burrow_span_alloc {
 	__u32 size;
@@ -153,6 +155,12 @@ struct burrow_span_alloc {
 };
 
 /*
+ * With BURROW_ALLOC_HUGE spans come from huge arenas: npages is a multiple of
+ * BURROW_HUGE_PAGES, so is the first page. Where the kernel can (BURROW_FEAT_HUGE)
+ * 2 MiB of them are one block of memory behind one entry; ENOMEM may mean that
+ * there is no such block. Live ranges are reclaimed in whole units only
+ * (EINVAL), free ones as far as whole units lie inside.
+ *
  * Spans of BURROW_KIND_STACK come from stack arenas, are at least three pages
  * long and grow downwards: the lowest BURROW_GUARD_PAGES are SIGSEGV, the 4 KiB
  * at the top are there when the call returns (without BURROW_ALLOC_LAZY), the
@@ -275,6 +283,7 @@ struct burrow_heap_stats {
 	__u64 out_user_frames;		/* all heaps of this uid, metadata too */
 	__u64 out_user_limit;		/* ~0 where there is none */
 	__u64 out_limit;		/* bytes, 0 where there is none */
+	__u64 out_units;		/* 2 MiB blocks among the frames */
 	__u32 out_threads;		/* slots */
 	__u32 out_pad;
 };

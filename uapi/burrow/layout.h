@@ -68,6 +68,7 @@ enum burrow_kind {
 enum burrow_arena_kind {
 	BURROW_ARENA_HEAP,		/* all but the following */
 	BURROW_ARENA_STACK,		/* spans of BURROW_KIND_STACK */
+	BURROW_ARENA_HUGE,		/* spans in units of 2 MiB */
 	BURROW_NR_ARENA_KINDS,
 };
 
@@ -76,6 +77,9 @@ enum burrow_arena_kind {
  * SIGSEGV, as its head word promises with BURROW_W_GUARD.
  */
 #define BURROW_GUARD_PAGES	2U
+
+/* In a huge arena memory comes and goes in units of so many pages (2 MiB). */
+#define BURROW_HUGE_PAGES	256U
 
 /* What a head word may say of its span. */
 enum burrow_span_state {
