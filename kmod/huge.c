@@ -340,6 +340,18 @@ static int unit_unshare(struct bw_view *view, u32 frame, gfp_t gfp)
 	return err;
 }
 
+/* Asked before 2 MiB are allocated, for fault() to say SIGSEGV. */
+static bool unit_is_outside(struct bw_view *view, u32 frame)
+{
+	struct bw_heap *heap = view->arena->heap;
+	bool outside;
+
+	spin_lock(&heap->lock);
+	outside = !bw_core_page_is_usable(&heap->core, unit_page(view, frame));
+	spin_unlock(&heap->lock);
+	return outside;
+}
+
 /*
  * A touch where a huge entry may be, or a write to one that is read-only.
  * Whatever stands in the way of one is left to fault(): it maps page by page
@@ -359,6 +371,8 @@ vm_fault_t bw_huge_fault(struct vm_fault *vmf, unsigned int order)
 	if (READ_ONCE(heap->dead))
 		return VM_FAULT_FALLBACK;
 	frame = ALIGN_DOWN(vmf->pgoff - bw_view_pgoff(view), BW_UNIT_FRAMES);
+	if (unit_is_outside(view, frame))
+		return VM_FAULT_FALLBACK;
 	if (vmf->flags & FAULT_FLAG_WRITE && READ_ONCE(heap->cow))
 		err = unit_unshare(view, frame, BW_GFP_FAULT);
 	if (!err)

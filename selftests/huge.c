@@ -315,6 +315,34 @@ TEST_F(huge, the_kernel_reads_and_writes_units)
 	EXPECT_TRUE(bytes_are(buf, 'k', FRAME_SIZE));
 }
 
+TEST_F(huge, units_are_protected_and_opened_again)
+{
+	char *data = part(&self->h, BURROW_MMAP_DATA, HUGE_ARENA);
+	char *p = unit_addr(&self->h, self->ref[1]);
+
+	units_fill(&self->h, self->ref, 'a');
+	ASSERT_EQ(0, mprotect(data, BURROW_ARENA_SIZE, PROT_READ));
+	EXPECT_EQ(SIGSEGV, touch_write(p, 'x'));
+	EXPECT_TRUE(units_are(&self->h, self->ref, 'a'));
+	ASSERT_EQ(0, mprotect(data, BURROW_ARENA_SIZE, PROT_READ | PROT_WRITE));
+	EXPECT_EQ(0, touch_write(p, 'x'));
+	EXPECT_EQ('x', p[0]);
+	EXPECT_EQ('b', p[1]);
+	ASSERT_EQ(0, madvise(data, BURROW_ARENA_SIZE, MADV_DONTNEED));
+	EXPECT_EQ('x', p[0]);
+	EXPECT_EQ('c', unit_addr(&self->h, self->ref[2])[1]);
+}
+
+TEST_F(huge, a_touch_outside_of_spans_is_SIGSEGV_and_costs_nothing)
+{
+	char *p = page_addr(&self->h, self->ref[UNITS - 1].page) + UNIT_BYTES;
+	__u64 frames = total_frames(&self->h);
+
+	EXPECT_EQ(SIGSEGV, touch(p));
+	EXPECT_EQ(SIGSEGV, touch_write(p, 'x'));
+	EXPECT_EQ(frames, total_frames(&self->h));
+}
+
 struct forked {
 	const struct heap *h;
 	const struct burrow_span_ref *ref;
