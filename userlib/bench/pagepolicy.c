@@ -7,24 +7,13 @@
  *
  *	main()
  *	  visit()		one variant, once: everything below
- *	    variant.populate()	memory of that shape
+ *	    shape_make()	memory of that shape (pagepolicy_shape.h)
  *	    shape_check()	... it has that shape, before and after
  *	    ring_write()	64-byte nodes in one random cycle
  *	      measure()		the mutator: dependent loads
  *	    graph_write()	objects of 32..256 bytes, 2..4 pointers each
  *	      measure()		the marker: serial, with prefetch
  *	  report()
- *
- * The variants stand for pages a module would map; user space can make page
- * tables that look the same to the hardware:
- *
- *	A  4 KiB entries, frames scattered over physical memory
- *	B  4 KiB entries, each aligned 2 MiB one block of physical memory
- *	C  2 MiB entries
- *	D  what a process gets that asks for nothing and touches in order
- *	E  4 KiB entries, frames shuffled inside as many 2 MiB blocks as B's:
- *	   A to E tells what lying far apart costs, E to B what lying in order
- *	   saves
  *
  * R1. Each visit makes its memory anew, so that repetitions also differ in
  *     frames and one heap is there at a time. A repetition visits every
@@ -36,7 +25,6 @@
  *     markers race; each must mark its quota.
  * R4. A shape that is not what its name says ends the run with status 1.
  *
- *	gcc -O2 -std=gnu11 -Wall -Wextra -pthread -o pagepolicy pagepolicy.c
  *	pagepolicy [-m heap MiB] [-r repetitions]
  *
  * Needs root (frame numbers are hidden from others), two CPUs and UFFDIO_MOVE
@@ -45,8 +33,6 @@
 #define _GNU_SOURCE
 #include <err.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/userfaultfd.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -54,18 +40,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#define FRAME		4096UL
-#define BLOCK		(2UL << 20)
+#include "pagepolicy_shape.h"
+
 #define NODE		64UL
 #define GRAIN		16UL		/* objects begin at multiples of it */
-#define BALLAST		2		/* frames left between two of A's */
 #define NR_LOADS	(1UL << 20)	/* of each mutator thread */
 #define MARK_PART	4		/* marking ends after 1/4 of the heap */
 #define NR_ROOTS	1024
@@ -73,18 +56,6 @@
 #define MAX_THREADS	2
 #define MAX_REPS	31
 #define SKIP		77
-
-#ifndef UFFDIO_MOVE
-#define UFFD_FEATURE_MOVE	(1 << 16)
-#define UFFDIO_MOVE		_IOWR(UFFDIO, 0x05, struct uffdio_move)
-struct uffdio_move {
-	__u64 dst;
-	__u64 src;
-	__u64 len;
-	__u64 mode;
-	__s64 move;
-};
-#endif
 
 enum row_kind { MUTATOR, MARK_SERIAL, MARK_AHEAD };
 
@@ -105,7 +76,6 @@ static const struct row rows[] = {
 };
 
 #define NR_ROWS		(sizeof(rows) / sizeof(rows[0]))
-#define NR_VARIANTS	5
 
 struct object {
 	uint32_t size;
@@ -137,8 +107,6 @@ struct worker {
 static size_t heap_bytes = 1UL << 30;
 static int nr_reps = 7;
 static int cpus[MAX_THREADS];
-static int uffd;
-static uint32_t *shuffled;		/* the heap's pages in random order */
 static uint32_t *ring;			/* node -> next node */
 static uint32_t *start;			/* object -> its first grain */
 static uint32_t nr_objects;
@@ -184,241 +152,6 @@ static double stolen(void)
 		errx(1, "/proc/stat: no stolen time");
 	fclose(f);
 	return steal * 1000.0 / sysconf(_SC_CLK_TCK);
-}
-
-/*
- * Memory that starts at a multiple of 2 MiB and has PROT_NONE on both sides, so
- * that its VMA merges with no other. Lives until map_free().
- */
-static char *map_make(size_t bytes, int advice)
-{
-	char *raw = mmap(NULL, bytes + 2 * BLOCK, PROT_NONE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	char *p = (char *)(((uintptr_t)raw + BLOCK) & ~(BLOCK - 1));
-
-	if (raw == MAP_FAILED || mprotect(p, bytes, PROT_READ | PROT_WRITE))
-		err(1, "%zu bytes of memory", bytes);
-	if (p - FRAME > raw)
-		munmap(raw, p - FRAME - raw);
-	munmap(p + bytes + FRAME, raw + 2 * BLOCK - FRAME - p);
-	if (advice >= 0 && madvise(p, bytes, advice))
-		err(1, "madvise %d", advice);
-	return p;
-}
-
-static void map_free(char *p, size_t bytes)
-{
-	munmap(p - FRAME, bytes + 2 * FRAME);
-}
-
-/* Not zero: a page of zeros loses its frame when its 2 MiB block is split. */
-static void touch(char *p, size_t bytes)
-{
-	size_t i;
-
-	for (i = 0; i < bytes; i += FRAME)
-		*(volatile char *)(p + i) = 1;
-}
-
-/*
- * A. Touched in random order, so that neighbours get frames far from each
- * other, with frames in between that others hold meanwhile: a heap that lives
- * on what a long-running machine has left over.
- */
-static char *populate_scattered(void)
-{
-	char *p = map_make(heap_bytes, MADV_NOHUGEPAGE);
-	char *ballast = map_make(BALLAST * heap_bytes, MADV_NOHUGEPAGE);
-	size_t i;
-
-	for (i = 0; i < heap_bytes / FRAME; i++) {
-		touch(p + shuffled[i] * FRAME, FRAME);
-		touch(ballast + i * BALLAST * FRAME, BALLAST * FRAME);
-	}
-	map_free(ballast, BALLAST * heap_bytes);
-	return p;
-}
-
-/* C, and what B starts from. */
-static char *populate_huge(void)
-{
-	char *p = map_make(heap_bytes, MADV_HUGEPAGE);
-
-	touch(p, heap_bytes);
-	return p;
-}
-
-/*
- * B. A VMA that ends inside a 2 MiB entry makes the kernel cut that entry into
- * 512 small ones; the frames stay where they are. NOHUGEPAGE then keeps the
- * kernel from mending it.
- */
-static char *populate_cut(void)
-{
-	char *p = populate_huge();
-	size_t i;
-
-	for (i = 0; i < heap_bytes; i += BLOCK)
-		if (mprotect(p + i + FRAME, FRAME, PROT_READ) ||
-		    mprotect(p + i + FRAME, FRAME, PROT_READ | PROT_WRITE))
-			err(1, "mprotect");
-	if (madvise(p, heap_bytes, MADV_NOHUGEPAGE))
-		err(1, "madvise");
-	return p;
-}
-
-/* E. A frame can move to another page without being copied. */
-static char *populate_shuffled(void)
-{
-	char *from = populate_huge(), *p = map_make(heap_bytes, MADV_NOHUGEPAGE);
-	struct uffdio_register reg = {
-		.range = { (uintptr_t)p, heap_bytes },
-		.mode = UFFDIO_REGISTER_MODE_MISSING,
-	};
-	size_t i;
-
-	if (ioctl(uffd, UFFDIO_REGISTER, &reg))
-		err(1, "UFFDIO_REGISTER");
-	for (i = 0; i < heap_bytes / FRAME; i++) {
-		struct uffdio_move move = {
-			.dst = (uintptr_t)p + i * FRAME,
-			.src = (uintptr_t)from + shuffled[i] * FRAME,
-			.len = FRAME,
-		};
-
-		while (ioctl(uffd, UFFDIO_MOVE, &move))
-			if (errno != EAGAIN)
-				err(1, "UFFDIO_MOVE");
-	}
-	if (ioctl(uffd, UFFDIO_UNREGISTER, &reg.range))
-		err(1, "UFFDIO_UNREGISTER");
-	map_free(from, heap_bytes);
-	return p;
-}
-
-/* D */
-static char *populate_plain(void)
-{
-	char *p = map_make(heap_bytes, -1);
-
-	touch(p, heap_bytes);
-	return p;
-}
-
-/**
- * struct variant - a shape of memory				[const]
- * @populate:	makes it
- * @min_huge:	bounds of its share of 2 MiB entries
- * @max_huge:
- * @min_beside:	bounds of its share of pages whose next one is also next in
- * @max_beside:	physical memory
- */
-static const struct variant {
-	char letter;
-	const char *name;
-	char *(*populate)(void);
-	double min_huge, max_huge, min_beside, max_beside;
-} variants[NR_VARIANTS] = {
-	{ 'A', "4 KiB entries, scattered frames", populate_scattered,
-	  0, 0, 0, 0.01 },
-	{ 'B', "4 KiB entries, 2 MiB blocks", populate_cut,
-	  0, 0, 0.99, 1 },
-	{ 'C', "2 MiB entries", populate_huge,
-	  1, 1, 0.99, 1 },
-	{ 'D', "plain anonymous memory", populate_plain,
-	  0, 1, 0, 1 },
-	{ 'E', "4 KiB entries, shuffled in 2 MiB blocks", populate_shuffled,
-	  0, 0, 0, 0.01 },
-};
-
-/* What was seen of each variant: lowest and highest. */
-static struct shape {
-	double huge[2];		/* share mapped by 2 MiB entries */
-	double beside[2];	/* share with the next page next in memory */
-	double blocks[2];	/* 2 MiB blocks of memory it has frames in */
-} seen[NR_VARIANTS] = {
-	[0 ... NR_VARIANTS - 1] = { { 1, 0 }, { 1, 0 }, { 1e9, 0 } },
-};
-
-static void keep(double range[2], double x)
-{
-	if (x < range[0])
-		range[0] = x;
-	if (x > range[1])
-		range[1] = x;
-}
-
-/* How much of some memory smaps calls AnonHugePages. */
-static double share_huge(const void *p, size_t bytes)
-{
-	unsigned long from, to, kb, sum = 0;
-	FILE *f = fopen("/proc/self/smaps", "r");
-	bool ours = false;
-	char line[512];
-
-	if (!f)
-		err(1, "smaps");
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%lx-%lx ", &from, &to) == 2)
-			ours = from < (uintptr_t)p + bytes && to > (uintptr_t)p;
-		else if (ours && sscanf(line, "AnonHugePages: %lu", &kb) == 1)
-			sum += kb;
-	}
-	fclose(f);
-	return (double)sum * 1024 / bytes;
-}
-
-/* The frame behind each of @n pages; 0 where the kernel hides it. */
-static void frames_read(const void *p, size_t n, uint64_t *frames)
-{
-	const uint64_t present = 1ULL << 63, pfn = (1ULL << 55) - 1;
-	int fd = open("/proc/self/pagemap", O_RDONLY);
-	ssize_t bytes = n * sizeof(*frames);
-	size_t i;
-
-	if (fd < 0 || pread(fd, frames, bytes, (uintptr_t)p / FRAME * 8) != bytes)
-		err(1, "pagemap");
-	close(fd);
-	for (i = 0; i < n; i++) {
-		if (!(frames[i] & present))
-			errx(1, "page %zu has no frame", i);
-		frames[i] &= pfn;
-	}
-}
-
-static int by_value(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* R4 */
-static void shape_check(int v)
-{
-	size_t i, n = heap_bytes / FRAME, beside = 0, blocks = 1;
-	double huge = share_huge(heap, heap_bytes), share;
-	uint64_t *frames = malloc(n * sizeof(*frames));
-	const struct variant *va = &variants[v];
-
-	if (!frames)
-		err(1, "frames");
-	frames_read(heap, n, frames);
-	for (i = 0; i + 1 < n; i++)
-		beside += frames[i + 1] == frames[i] + 1;
-	share = (double)beside / (n - 1);
-	qsort(frames, n, sizeof(*frames), by_value);
-	for (i = 0; i + 1 < n; i++)
-		blocks += frames[i + 1] / 512 != frames[i] / 512;
-	free(frames);
-
-	if (huge < va->min_huge || huge > va->max_huge ||
-	    share < va->min_beside || share > va->max_beside)
-		errx(1, "%c: %.4f by 2 MiB entries, %.4f contiguous: not '%s'",
-		     va->letter, huge, share, va->name);
-	keep(seen[v].huge, huge);
-	keep(seen[v].beside, share);
-	keep(seen[v].blocks, blocks);
 }
 
 /*
@@ -654,15 +387,15 @@ static void visit(int v, int rep)
 {
 	size_t r = 0;
 
-	heap = variants[v].populate();
-	shape_check(v);
+	heap = shape_make(v);
+	shape_check(v, heap);
 	ring_write();
 	for (; rows[r].kind == MUTATOR; r++)
 		result[r][v][rep] = measure(r);
 	graph_write();
 	for (; r < NR_ROWS; r++)
 		result[r][v][rep] = measure(r);
-	shape_check(v);
+	shape_check(v, heap);
 	map_free(heap, heap_bytes);
 }
 
@@ -697,21 +430,6 @@ static void ratios(size_t r, int v, double *ratio)
 	for (i = 0; i < nr_reps; i++)
 		ratio[i] = rows[r].kind == MUTATOR ? x[i] / a[i] : a[i] / x[i];
 	qsort(ratio, nr_reps, sizeof(*ratio), by_size);
-}
-
-static void report_shapes(void)
-{
-	const struct shape *s;
-
-	printf("\n| | shape | by 2 MiB entries | next page is next frame "
-	       "| 2 MiB blocks it has frames in |\n"
-	       "| --- | --- | --- | --- | --- |\n");
-	for (s = seen; s < seen + NR_VARIANTS; s++)
-		printf("| %c | %s | %.1f-%.1f %% | %.2f-%.2f %% | %.0f-%.0f |\n",
-		       variants[s - seen].letter, variants[s - seen].name,
-		       s->huge[0] * 100, s->huge[1] * 100,
-		       s->beside[0] * 100, s->beside[1] * 100,
-		       s->blocks[0], s->blocks[1]);
 }
 
 /* Repetition 0 was the warm-up. */
@@ -754,10 +472,7 @@ static void report(void)
 /* Two CPUs, frame numbers, a userfaultfd that can move. */
 static void needs_check(void)
 {
-	struct uffdio_api api = {
-		.api = UFFD_API, .features = UFFD_FEATURE_MOVE,
-	};
-	uint64_t frame;
+	const char *lack;
 	cpu_set_t set;
 	int i, n = 0;
 
@@ -768,12 +483,9 @@ static void needs_check(void)
 			cpus[n++] = i;
 	if (n < MAX_THREADS)
 		errx(SKIP, "skipped: needs %d CPUs", MAX_THREADS);
-	frames_read(&set, 1, &frame);
-	if (!frame)
-		errx(SKIP, "skipped: pagemap shows frames to root only");
-	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
-	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api))
-		errx(SKIP, "skipped: no UFFDIO_MOVE");
+	lack = shapes_lack();
+	if (lack)
+		errx(SKIP, "skipped: %s", lack);
 }
 
 static void tables_make(void)
@@ -781,7 +493,7 @@ static void tables_make(void)
 	size_t i, bytes;
 
 	ring = permutation(heap_bytes / NODE, 1, 1);
-	shuffled = permutation(heap_bytes / FRAME, 0, 2);
+	shapes_init(heap_bytes, permutation(heap_bytes / FRAME, 0, 2));
 	graph_make();
 	bits_small = (uint64_t *)map_make(heap_bytes / 64, MADV_NOHUGEPAGE);
 	bits_big = (uint64_t *)map_make(heap_bytes / 64, MADV_HUGEPAGE);
@@ -837,7 +549,7 @@ int main(int argc, char **argv)
 	tables_make();
 	for (rep = 0; rep <= nr_reps; rep++)
 		repetition(rep);
-	report_shapes();
+	shapes_report();
 	report();
 	getrusage(RUSAGE_SELF, &usage);
 	printf("\npeak of memory: %ld MiB\n", usage.ru_maxrss >> 10);
