@@ -5,6 +5,7 @@
 #@ static	what runs in a VM: the demo, the parity script, stress tests
 #@ check-lib	the library's tests: plain, debug, sanitizers, clang
 #@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
+#@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
 #@ install, uninstall	below DESTDIR and PREFIX
 #
 # Everything is built once for each *flavour*, a compiler with flags of its
@@ -41,7 +42,10 @@ bw-lib-src := \
 	userlib/src/backend/window.c \
 	userlib/src/backend/user_frame.c \
 	userlib/src/backend/user_park.c \
+	userlib/src/backend/user_reclaim.c \
 	userlib/src/backend/user_span.c \
+	userlib/src/backend/user_stack.c \
+	userlib/src/backend/user_sweep.c \
 	userlib/src/backend/user.c \
 	userlib/src/backend/dev.c \
 	userlib/src/backend/select.c \
@@ -53,8 +57,9 @@ bw-test-src := userlib/src/backend/failnth.c
 
 # One program each. The second list has threads and runs under tsan as well.
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
-	failnth_test window_test
-bw-tests-threads := lock_test parker_test stress_test
+	failnth_test window_test arena_test guard_test
+bw-tests-threads := lock_test parker_test stress_test sweep_test \
+	stack_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
@@ -127,6 +132,8 @@ $(O)/burrow.pc: userlib/burrow.pc.in bw-force
 bw-parity-src := \
 	selftests/parity/say.c \
 	selftests/parity/memory.c \
+	selftests/parity/sweep.c \
+	selftests/parity/stack.c \
 	selftests/parity/parity.c
 bw-prog-src := userlib/examples/spans.c selftests/parity/both.c \
 	$(bw-parity-src)
@@ -179,6 +186,20 @@ check-lib: lib $(bw-runs:%=$(O)/%)
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
+
+# Benchmarks that need no library. PAGEPOLICY='-m 256 -r 3' is a short run; one
+# that cannot be made here (77) says why and is no error.
+bw-pagepolicy := userlib/bench/pagepolicy.c userlib/bench/pagepolicy_shape.c
+
+$(O)/bench/pagepolicy: $(bw-pagepolicy) userlib/bench/pagepolicy_shape.h
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) -O2 -std=gnu11 -Wall -Wextra -Werror -pthread -o $@ \
+		$(bw-pagepolicy)
+
+.PHONY: bench-pagepolicy
+bench-pagepolicy: $(O)/bench/pagepolicy
+	@$< $(PAGEPOLICY) || test $$? = 77
 
 bw-dest = $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall

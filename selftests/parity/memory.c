@@ -36,10 +36,15 @@ static void arguments(void)
 		{ .npages = 1, .align = 1U << 31 },
 		{ .npages = 1, .cls = BURROW_NR_CLASSES },
 		{ .npages = 1, .kind = BURROW_KIND_STACK },
+		{ .npages = 3, .kind = BURROW_KIND_STACK },
+		{ .npages = 256, .kind = BURROW_KIND_STACK,
+		  .flags = BURROW_ALLOC_HUGE },
+		{ .npages = 257, .flags = BURROW_ALLOC_HUGE },
+		{ .npages = 256, .flags = BURROW_ALLOC_HUGE },
 		{ .npages = 1, .kind = BURROW_NR_KINDS },
-		{ .npages = 1, .flags = 2 },
+		{ .npages = 1, .flags = 4 },
 		{ .npages = 1, .flags = 1U << 31 },
-		{ .npages = 0, .kind = BURROW_NR_KINDS, .flags = 2 },
+		{ .npages = 0, .kind = BURROW_NR_KINDS, .flags = 4 },
 		{ .npages = 0, .kind = BURROW_NR_KINDS },
 	};
 	static const struct burrow_range ranges[] = {
@@ -201,6 +206,46 @@ static void exhaustion(void)
 	stats();
 }
 
+/* Frames come and go in units of 2 MiB; a heap of its own. */
+static void units(void)
+{
+	struct bw_span_want w = want(2 * BURROW_HUGE_PAGES);
+	struct bw_heap *first = heap;
+	struct burrow_span_ref ref;
+	struct burrow_range r[3];
+	u64 got = 0;
+
+	section("huge arenas");
+	result("a heap", bw_heap_open(&heap, NULL));
+	result("huge arena", bw_heap_arena_add_kind(heap, BURROW_ARENA_HUGE,
+						    1, NULL));
+	alloc(&w, &ref, 1);
+	w.flags = BURROW_ALLOC_HUGE;
+	w.align = 1;
+	alloc(&w, &ref, 1);
+	stats();
+	fill(ref.page, w.npages, 9);
+	r[0] = (struct burrow_range){ ref.page, BURROW_HUGE_PAGES };
+	r[1] = (struct burrow_range){ ref.page, BURROW_HUGE_PAGES / 2 };
+	r[2] = (struct burrow_range){ ref.page + 1, BURROW_HUGE_PAGES };
+	reclaim(r + 1, 1);
+	reclaim(r + 2, 1);
+	reclaim(r, 3);
+	printf("%s\n", content(ref.page + BURROW_HUGE_PAGES,
+			       BURROW_HUGE_PAGES,
+			       9 + BURROW_HUGE_PAGES * PAGE_WORDS));
+	fill(ref.page, w.npages, 9);
+	release(0, &ref, 1);
+	reclaim(r + 1, 1);
+	result("give back", bw_heap_reclaim(heap, 1, &got));
+	printf("  %lu\n", (unsigned long)got);
+	stats();
+	reclaim(r, 3);
+	stats();
+	bw_heap_close(heap);
+	heap = first;
+}
+
 static void lookups(void)
 {
 	struct burrow_span_ref ref;
@@ -233,5 +278,6 @@ void memory_script(void)
 	aligned();
 	batches();
 	exhaustion();
+	units();
 	lookups();
 }

@@ -214,6 +214,8 @@ int main(void)
 		return 1;
 	}
 	memory_script();
+	sweep_script();
+	stack_script();
 	trace();
 	touches();
 	parking();

@@ -50,8 +50,8 @@ void show_lookup(const void *addr)
 		printf("  no span\n");
 		return;
 	}
-	printf("  page %u npages %u kind %u class %u needzero %d\n", s.page,
-	       s.npages, s.kind, s.cls, s.needzero);
+	printf("  page %u npages %u kind %u class %u needzero %d guarded %d\n",
+	       s.page, s.npages, s.kind, s.cls, s.needzero, s.guarded);
 }
 
 int alloc(const struct bw_span_want *want, struct burrow_span_ref *ref,

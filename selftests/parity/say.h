@@ -33,7 +33,9 @@ void release(u32 flags, const struct burrow_span_ref *ref, u32 nr);
 void reclaim(const struct burrow_range *r, u32 nr);
 void stats(void);
 
-/* memory.c: all but the random trace */
+/* Each in the file of its name. */
 void memory_script(void);
+void sweep_script(void);
+void stack_script(void);
 
 #endif

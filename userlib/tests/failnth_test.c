@@ -44,6 +44,21 @@ static int reclaim_spans(struct chain *c)
 	return err;
 }
 
+/* All are marked, so none goes. */
+static int sweep_spans(struct chain *c)
+{
+	struct bw_swept out;
+	u32 i;
+	int err;
+
+	for (i = 0; i < BATCH; i++)
+		*rig_marks(c->heap, c->span[i].page + 1) = 1;
+	err = bw_heap_span_sweep(c->heap, 0, c->span, BATCH, NULL, &out);
+	EXPECT(!out.nr_freed && !out.pages_freed);
+	EXPECT((err == 0) == (out.done == BATCH));
+	return err;
+}
+
 static int park_a_while(struct chain *c)
 {
 	int err = bw_parker_init(&c->parker, c->heap);
@@ -62,8 +77,9 @@ static int park_a_while(struct chain *c)
 
 static int run_chain(struct chain *c)
 {
-	struct bw_span_want want = rig_want(2);
+	struct bw_span_want want = { .npages = 2, .kind = BURROW_KIND_SCAN };
 	struct burrow_heap_stats stats;
+	u64 got;
 	u32 done;
 	int err = bw_heap_arena_add(c->heap, BURROW_ARENA_ANY, NULL);
 
@@ -74,6 +90,10 @@ static int run_chain(struct chain *c)
 	fill_spans(c);
 	if (!err)
 		err = reclaim_spans(c);
+	if (!err)
+		err = sweep_spans(c);
+	if (!err)
+		err = bw_heap_reclaim(c->heap, ~0ULL, &got);
 	if (!err)
 		err = bw_heap_stats(c->heap, &stats);
 	if (!err)
@@ -127,8 +147,8 @@ static u64 total;
 static void the_chain_works_when_nothing_fails(void)
 {
 	EXPECT(!attempt(0, -EIO, &total));
-	/* arena, 3 vectors, stats, thread_add, one park */
-	EXPECT(total == 1 + 3 * BATCH + 3);
+	/* arena, 4 vectors, reclaim, stats, thread_add, one park */
+	EXPECT(total == 1 + 4 * BATCH + 4);
 	printf("# %llu steps\n", (unsigned long long)total);
 }
 
@@ -164,6 +184,47 @@ static void an_arena_that_failed_can_be_added_again(void)
 	bw_heap_close(heap);
 }
 
+static void a_sweep_that_fails_half_way_says_what_is_gone(void)
+{
+	struct bw_span_want want = { .npages = 2, .kind = BURROW_KIND_SCAN };
+	struct burrow_span_ref ref[70];
+	struct bw_backend *be;
+	struct bw_heap *heap;
+	struct bw_swept out;
+	struct bw_span s;
+	u64 freed[2];
+	u32 nth, i;
+
+	for (nth = 1; nth <= 70; nth++) {
+		/* steps 1 to 71 make an arena and the spans */
+		if (bw_backend_open_failnth(rig_backend(0, true), 71 + nth,
+					    -EIO, &be) ||
+		    bw_heap_open_on(be, &heap))
+			exit(1);
+		EXPECT(!bw_heap_arena_add(heap, 0, NULL));
+		EXPECT(!bw_heap_span_alloc(heap, &want, ref, 70, NULL));
+		for (i = 0; i < 70; i += 5)
+			*rig_marks(heap, ref[i].page) = 1;
+		freed[1] = ~0ULL;
+		EXPECT(bw_heap_span_sweep(heap, 0, ref, 70, freed, &out) ==
+		       -EIO);
+		EXPECT(out.done == nth - 1);
+		EXPECT(out.nr_freed == nth - 1 - (nth + 3) / 5);
+		for (i = 0; i < 70; i++) {
+			bool gone = i < nth - 1 && i % 5;
+
+			EXPECT((freed[i / 64] >> (i % 64) & 1) == gone);
+			EXPECT(bw_heap_span_of(heap,
+					       bw_heap_addr(heap, ref[i].page),
+					       &s) == !gone);
+		}
+		EXPECT(!bw_heap_span_sweep(heap, 0, ref + nth - 1, 71 - nth,
+					   NULL, NULL));
+		EXPECT(!bw_heap_check(heap));
+		bw_heap_close(heap);
+	}
+}
+
 static void a_park_that_fails_leaves_the_token_to_the_next(void)
 {
 	struct bw_backend *be;
@@ -192,6 +253,7 @@ int main(void)
 	TEST(the_chain_works_when_nothing_fails);
 	TEST(each_step_that_fails_is_told_and_loses_nothing);
 	TEST(an_arena_that_failed_can_be_added_again);
+	TEST(a_sweep_that_fails_half_way_says_what_is_gone);
 	TEST(a_park_that_fails_leaves_the_token_to_the_next);
 	return tap_end();
 }

@@ -14,7 +14,9 @@
 #include "rig.h"
 
 #define GOOD_FEATURES \
-	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK)
+	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK | \
+	 BURROW_FEAT_FORK | BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP | \
+	 BURROW_FEAT_STACK)
 
 /* How the module that is played behaves. */
 static struct play {
@@ -22,6 +24,7 @@ static struct play {
 	struct burrow_query query;
 	int setup_errno;
 	u32 nr_arena_add;
+	u32 arena_kind;
 	struct burrow_heap_setup setup;
 } play;
 
@@ -41,6 +44,7 @@ static int play_ioctl(unsigned long nr, void *arg)
 		add->out_index = add->index == BURROW_ARENA_ANY ?
 				 play.nr_arena_add : add->index;
 		play.nr_arena_add++;
+		play.arena_kind = add->kind;
 		return 0;
 	default:
 		errno = ENOTTY;
@@ -70,7 +74,7 @@ static void play_a_good_module(void)
 			.out_page_shift = BURROW_PAGE_SHIFT,
 			.out_arena_shift = BURROW_ARENA_SHIFT,
 			.out_max_arenas = BURROW_MAX_ARENAS,
-			.out_max_batch = 4,
+			.out_max_batch = BW_MIN_BATCH,
 			.out_max_threads = 4,
 		},
 	};
@@ -152,9 +156,19 @@ static void a_module_with_other_shifts_is_refused(void)
 
 static void a_module_that_lacks_a_feature_is_refused(void)
 {
+	char says[40];
+	u32 i;
+
+	for (i = 0; GOOD_FEATURES >> i; i++) {
+		play_a_good_module();
+		play.query.out_features = ~(1ULL << i);
+		snprintf(says, sizeof(says), "lacks features 0x%x that",
+			 1U << i);
+		expect_no_kernel("/dev/null", -EOPNOTSUPP, says);
+	}
 	play_a_good_module();
-	play.query.out_features = GOOD_FEATURES & ~BURROW_FEAT_RECLAIM;
-	expect_no_kernel("/dev/null", -EOPNOTSUPP, "lacks features 0x2");
+	play.query.out_max_batch = BW_MIN_BATCH - 1;
+	expect_no_kernel("/dev/null", -EOPNOTSUPP, "vectors of 63 elements");
 	play_a_good_module();
 	play.query.out_features |= 1ULL << 63;
 	play.setup_errno = ENOMEM;
@@ -194,6 +208,24 @@ static void an_arena_that_cannot_be_mapped_is_not_asked_for_twice(void)
 	EXPECT(bw_heap_arena_add(heap, 3, NULL) == -ENODEV);
 	EXPECT(play.nr_arena_add == 2);
 	EXPECT(!bw_heap_umeta(heap, 0));
+	bw_heap_close(heap);
+}
+
+static void a_stranded_arena_is_given_to_who_wants_its_kind(void)
+{
+	const u32 stack = BURROW_ARENA_STACK, any = BURROW_ARENA_ANY;
+	struct bw_heap *heap;
+
+	play_a_good_module();
+	if (!EXPECT(!open_heap(BW_MODE_KERNEL, "/dev/null", &heap)))
+		return;
+	EXPECT(bw_heap_arena_add_kind(heap, stack, any, NULL) == -ENODEV);
+	EXPECT(play.nr_arena_add == 1 && play.arena_kind == stack);
+	EXPECT(bw_heap_arena_add(heap, any, NULL) == -ENODEV);
+	EXPECT(play.nr_arena_add == 2 && !play.arena_kind);
+	EXPECT(bw_heap_arena_add_kind(heap, stack, any, NULL) == -ENODEV);
+	EXPECT(bw_heap_arena_add(heap, any, NULL) == -ENODEV);
+	EXPECT(play.nr_arena_add == 2);
 	bw_heap_close(heap);
 }
 
@@ -271,6 +303,7 @@ int main(void)
 	TEST(a_module_that_lacks_a_feature_is_refused);
 	TEST(the_window_that_is_set_up_is_aligned_and_apart);
 	TEST(an_arena_that_cannot_be_mapped_is_not_asked_for_twice);
+	TEST(a_stranded_arena_is_given_to_who_wants_its_kind);
 	TEST(an_arena_is_mapped_in_its_three_places);
 	TEST(a_fallback_is_told_once_to_who_wants_to_hear);
 	return tap_end();

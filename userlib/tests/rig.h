@@ -49,6 +49,16 @@ static inline struct bw_heap *rig_heap(u32 arenas, bool verify)
 	return heap;
 }
 
+/* The mark words of a page of the window. */
+static inline u64 *rig_marks(struct bw_heap *heap, u32 page)
+{
+	char *umeta = bw_heap_umeta(heap,
+				    page >> BURROW_ARENA_PAGE_SHIFT);
+
+	return (u64 *)(void *)(umeta + BURROW_U_MARK +
+			       page % BURROW_ARENA_PAGES * BURROW_U_PAGE_BYTES);
+}
+
 static inline struct bw_span_want rig_want(u32 npages)
 {
 	return (struct bw_span_want){

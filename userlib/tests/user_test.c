@@ -352,7 +352,12 @@ static void arguments_out_of_range_are_refused_as_the_module_does(void)
 		{ { .npages = 1, .cls = BURROW_NR_CLASSES }, -EINVAL },
 		{ { .npages = 1, .kind = BURROW_NR_KINDS }, -EOPNOTSUPP },
 		{ { .npages = 2, .kind = BURROW_KIND_STACK }, -EINVAL },
-		{ { .npages = 1, .flags = 2 }, -EOPNOTSUPP },
+		{ { .npages = 1, .flags = 4 }, -EOPNOTSUPP },
+		{ { .npages = 1, .flags = BURROW_ALLOC_HUGE }, -EINVAL },
+		{ { .npages = 257, .flags = BURROW_ALLOC_HUGE }, -EINVAL },
+		{ { .npages = 256, .flags = BURROW_ALLOC_HUGE }, -ENOSPC },
+		{ { .npages = 256, .kind = BURROW_KIND_STACK,
+		    .flags = BURROW_ALLOC_HUGE }, -EINVAL },
 		{ { .npages = 1, .cls = 67, .kind = 3, .align = 64 }, 0 },
 	};
 	struct burrow_span_ref ref;
@@ -370,8 +375,8 @@ static void arguments_out_of_range_are_refused_as_the_module_does(void)
 	       index == 1);
 	EXPECT(!bw_heap_arena_add(heap, BURROW_ARENA_ANY, NULL));
 	EXPECT(bw_heap_arena_add(heap, BURROW_ARENA_ANY, &index) == -ENOSPC);
-	EXPECT(heap->be->ops->arena_add(heap->be, BURROW_NR_ARENA_KINDS, 0,
-					&index) == -EOPNOTSUPP);
+	EXPECT(bw_heap_arena_add_kind(heap, BURROW_NR_ARENA_KINDS, 0,
+				      &index) == -EOPNOTSUPP);
 	bw_heap_close(heap);
 }
 
@@ -423,6 +428,8 @@ static void use_the_parents_heap(void *arg)
 	EXPECT(bw_heap_span_alloc(heap, &want, &ref, 1, NULL) == -EXDEV);
 	EXPECT(bw_heap_span_free(heap, 0, &ref, 1, NULL) == -EXDEV);
 	EXPECT(bw_heap_span_reclaim(heap, &r, 1, NULL, NULL) == -EXDEV);
+	EXPECT(bw_heap_span_sweep(heap, 0, &ref, 1, NULL, NULL) == -EXDEV);
+	EXPECT(bw_heap_reclaim(heap, 1, NULL) == -EXDEV);
 	EXPECT(bw_heap_arena_add(heap, 1, NULL) == -EXDEV);
 	EXPECT(bw_heap_stats(heap, &stats) == -EXDEV);
 	EXPECT(bw_heap_check(heap) == -EXDEV);

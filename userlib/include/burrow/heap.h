@@ -12,6 +12,8 @@
  *
  *	A touch of			kernel		user
  *	a live span			works		works
+ *	a live stack's guard		SIGSEGV		SIGSEGV where there is
+ *							one (@guarded)
  *	a freed span, not reclaimed	undefined	undefined
  *	a reclaimed or unused page	SIGSEGV		undefined
  *	an arena that was not added	SIGSEGV		SIGSEGV
@@ -105,14 +107,25 @@ const char *bw_errno_name(int err);
 int bw_heap_arena_add(struct bw_heap *heap, uint32_t index,
 		      uint32_t *out_index);
 
+/*
+ * The same with an enum burrow_arena_kind: stacks come from stack arenas, what
+ * is allocated with BURROW_ALLOC_HUGE from huge arenas, all else from heap
+ * arenas. Also EOPNOTSUPP, an unknown kind.
+ */
+int bw_heap_arena_add_kind(struct bw_heap *heap, uint32_t kind, uint32_t index,
+			   uint32_t *out_index);
+
 /**
  * struct bw_span_want - the spans to allocate
  * @npages:	pages in each
  * @align:	its first page is a multiple of this: 0 or a power of two
- * @kind:	enum burrow_kind, for the span table; not BURROW_KIND_STACK
+ * @kind:	enum burrow_kind, for the span table; BURROW_KIND_STACK also says
+ *		where it comes from, see below
  * @cls:	less than BURROW_NR_CLASSES, for the span table
  * @flags:	BURROW_ALLOC_LAZY: pages come with the first touch, otherwise
- *		they are there when the call returns
+ *		they are there when the call returns. BURROW_ALLOC_HUGE: memory
+ *		in units of 2 MiB where the system has them; @npages is then a
+ *		multiple of BURROW_HUGE_PAGES (EINVAL), and so is the first page
  */
 struct bw_span_want {
 	uint32_t npages;
@@ -140,10 +153,20 @@ int bw_heap_span_alloc(struct bw_heap *heap, const struct bw_span_want *want,
 		       uint32_t *done);
 
 /*
+ * Stacks grow downwards. A span of BURROW_KIND_STACK lies in a stack arena, has
+ * more than BURROW_GUARD_PAGES pages (EINVAL), and these at its low end are a
+ * guard: a touch is SIGSEGV. The 4 KiB at its top are there when the call
+ * returns, unless @flags has BURROW_ALLOC_LAZY; the rest comes by touch. In user
+ * mode a guard takes Linux 6.13 or two mappings of the process. Where these run
+ * short stacks are made without: bw_heap_span_of() does not say guarded.
+ */
+
+/*
  * Frees spans. Their memory stays with the process, to be used again, unless
  * @flags has BURROW_FREE_RECLAIM. Errors: ESTALE, the span is not live (freed
  * twice, never there); EBUSY, it is being reclaimed by another thread;
- * EOPNOTSUPP, an unknown flag.
+ * EOPNOTSUPP, an unknown flag; ENOMEM, in user mode the system does not take
+ * the guard of a stack away, which stays as it was.
  */
 int bw_heap_span_free(struct bw_heap *heap, uint32_t flags,
 		      const struct burrow_span_ref *spans, uint32_t nr,
@@ -153,12 +176,50 @@ int bw_heap_span_free(struct bw_heap *heap, uint32_t flags,
  * Gives the memory of page ranges back to the system. A range lies inside one
  * live span, which reads as zero there afterwards (its owner keeps others from
  * writing to it meanwhile), or in no live span at all. *frames (NULL is fine)
- * counts what was given back, in 4 KiB frames. Errors: EINVAL, an empty range
- * or one outside the window; ESTALE, a range that is neither; EBUSY.
+ * counts what was given back, in 4 KiB frames. Errors: EINVAL, an empty range,
+ * one outside the window, or parts of units of a live huge span; ESTALE, a
+ * range that is neither; EBUSY.
  */
 int bw_heap_span_reclaim(struct bw_heap *heap,
 			 const struct burrow_range *ranges, uint32_t nr,
 			 uint32_t *done, uint64_t *frames);
+
+/**
+ * struct bw_swept - what came of a sweep
+ * @done:	spans that were looked at
+ * @nr_freed:	how many of them are gone
+ * @pages_freed: pages in these
+ */
+struct bw_swept {
+	uint32_t done;
+	uint32_t nr_freed;
+	uint64_t pages_freed;
+};
+
+/*
+ * Frees those of the spans that have no mark bit set (BURROW_U_MARK in their
+ * U-words), with BURROW_SWEEP_RECLAIM in @flags their memory too. Bit i of
+ * @freed, whole words for @nr bits, says that spans[i] is gone; NULL is fine,
+ * and so it is for @out. Marks are read, not cleared; one that is set during
+ * the call may be missed.
+ *
+ * Mark words that were never touched say "marked" in kernel mode and "not
+ * marked" in user mode. A runtime touches or clears the mark words of its spans
+ * when marking begins, then both agree.
+ *
+ * Errors: EINVAL, a span of the kinds manual and stack; ESTALE; EBUSY;
+ * EOPNOTSUPP, an unknown flag.
+ */
+int bw_heap_span_sweep(struct bw_heap *heap, uint32_t flags,
+		       const struct burrow_span_ref *spans, uint32_t nr,
+		       uint64_t *freed, struct bw_swept *out);
+
+/*
+ * Gives back about @bytes of the memory of freed spans, from where spans were
+ * freed first (by pieces of 2 MiB); UINT64_MAX is all. *got (NULL is fine) says
+ * how much it came to.
+ */
+int bw_heap_reclaim(struct bw_heap *heap, uint64_t bytes, uint64_t *got);
 
 /**
  * struct bw_span - what the span table says of a span
@@ -168,6 +229,7 @@ int bw_heap_span_reclaim(struct bw_heap *heap,
  * @kind:	as allocated
  * @cls:	as allocated
  * @needzero:	it may not have been zero when it was allocated
+ * @guarded:	its lowest BURROW_GUARD_PAGES are a guard
  */
 struct bw_span {
 	uint32_t page;
@@ -176,6 +238,7 @@ struct bw_span {
 	uint16_t kind;
 	uint16_t cls;
 	bool needzero;
+	bool guarded;
 };
 
 /*
@@ -198,8 +261,8 @@ uint32_t bw_heap_window_pages(const struct bw_heap *heap);
 void *bw_heap_umeta(const struct bw_heap *heap, uint32_t arena);
 
 /*
- * Counts, consistent in themselves. In user mode out_nr_faults is 0 and
- * frames are those in memory (not in swap; huge pages bring more than was asked
+ * Counts, consistent in themselves. In user mode out_nr_faults and out_units
+ * are 0, and frames are those in memory (not in swap; huge pages bring more than was asked
  * for). @out needs no preparation.
  */
 int bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out);

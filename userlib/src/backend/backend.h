@@ -25,6 +25,9 @@
 
 #define BW_NO_SLOT	(~0U)
 
+/* A vector call takes at least so many elements: the bits of a word. */
+#define BW_MIN_BATCH	64U
+
 struct bw_backend;
 
 struct bw_backend_ops {
@@ -41,14 +44,15 @@ struct bw_backend_ops {
 
 	/*
 	 * @req: npages, align, kind, cls and flags; @nr up to max_batch. Pages
-	 * are populated unless flags has BURROW_ALLOC_LAZY.
+	 * are populated unless flags has BURROW_ALLOC_LAZY; of a stack the 4
+	 * KiB at the top.
 	 * -EINVAL; -EOPNOTSUPP kind or flag; -ENOSPC; -ENOMEM
 	 */
 	int (*span_alloc)(struct bw_backend *be,
 			  const struct burrow_span_alloc *req,
 			  struct burrow_span_ref *spans, u32 nr, u32 *done);
 
-	/* -EINVAL nr; -EOPNOTSUPP flag; -ESTALE; -EBUSY */
+	/* -EINVAL nr; -EOPNOTSUPP flag; -ESTALE; -EBUSY; -ENOMEM a guard */
 	int (*span_free)(struct bw_backend *be, u32 flags,
 			 const struct burrow_span_ref *spans, u32 nr,
 			 u32 *done);
@@ -61,6 +65,19 @@ struct bw_backend_ops {
 	int (*span_reclaim)(struct bw_backend *be,
 			    const struct burrow_range *ranges, u32 nr,
 			    u32 *done, u64 *frames);
+
+	/*
+	 * Frees those of the spans that have no mark bit. *done were looked at;
+	 * *nr_freed of them are gone, with *pages pages, and bit i of @freed
+	 * (NULL, or @nr bits in whole words) says which.
+	 * -EINVAL nr, kind; -EOPNOTSUPP flag; -ESTALE; -EBUSY
+	 */
+	int (*span_sweep)(struct bw_backend *be, u32 flags,
+			  const struct burrow_span_ref *spans, u32 nr,
+			  u64 *freed, u32 *done, u32 *nr_freed, u64 *pages);
+
+	/* About so many bytes of lazy memory, oldest first; *got were had. */
+	int (*lazy_reclaim)(struct bw_backend *be, u64 bytes, u64 *got);
 
 	int (*stats)(struct bw_backend *be, struct burrow_heap_stats *out);
 
@@ -91,7 +108,7 @@ struct bw_backend_ops {
  * struct bw_backend - what every backend has
  * @ops:	what it does						[const]
  * @mode:	"kernel" or "user"					[const]
- * @max_batch:	elements of one vector call				[const]
+ * @max_batch:	elements of one vector call, BW_MIN_BATCH or more	[const]
  * @max_threads: thread slots						[const]
  * @window:	see window.h						[const]
  */

@@ -21,7 +21,9 @@
 #include "burrow/heap.h"
 
 #define FEATURES_NEEDED \
-	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK)
+	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK | \
+	 BURROW_FEAT_FORK | BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP | \
+	 BURROW_FEAT_STACK)
 
 /**
  * struct bw_dev - a heap in the kernel
@@ -30,13 +32,13 @@
  * @arenas:	of what follows
  * @stranded:	a bit for each arena that was added but whose mapping failed
  *		before the first: only a mapping's end takes an arena away, so
- *		the next who needs one gets this				[arenas]
+ *		the next who needs one of its kind gets this		[arenas]
  */
 struct bw_dev {
 	struct bw_backend be;
 	int fd;
 	struct bw_lock arenas;
-	u64 stranded[BURROW_MAX_ARENAS / 64];
+	u64 stranded[BURROW_NR_ARENA_KINDS][BURROW_MAX_ARENAS / 64];
 };
 
 static struct bw_dev *to_dev(struct bw_backend *be)
@@ -96,7 +98,7 @@ static int view_map(struct bw_dev *dev, const struct view *v, u32 index)
 }
 
 /* A failed MAP_FIXED may have left a hole: the reservation is mended, too. */
-static int arena_map(struct bw_dev *dev, u32 index)
+static int arena_map(struct bw_dev *dev, u32 kind, u32 index)
 {
 	const struct bw_window *w = &dev->be.window;
 	u32 i, mapped;
@@ -113,22 +115,26 @@ static int arena_map(struct bw_dev *dev, u32 index)
 			munmap(view_addr(w, &views[i - 1], index),
 			       views[i - 1].size);
 	if (!mapped)
-		dev->stranded[index / 64] |= 1ULL << (index % 64);
+		dev->stranded[kind][index / 64] |= 1ULL << (index % 64);
 	return err;
 }
 
 /* The stranded arena that will do for @index, or BURROW_ARENA_ANY. */
-static u32 stranded_get(struct bw_dev *dev, u32 index)
+static u32 stranded_get(struct bw_dev *dev, u32 kind, u32 index)
 {
+	u64 *stranded;
 	u32 i;
 
+	if (kind >= BURROW_NR_ARENA_KINDS)
+		return BURROW_ARENA_ANY;
+	stranded = dev->stranded[kind];
 	for (i = 0; i < dev->be.window.nr_arenas; i++) {
 		u64 bit = 1ULL << (i % 64);
 
-		if (!(dev->stranded[i / 64] & bit) ||
+		if (!(stranded[i / 64] & bit) ||
 		    (index != BURROW_ARENA_ANY && index != i))
 			continue;
-		dev->stranded[i / 64] &= ~bit;
+		stranded[i / 64] &= ~bit;
 		return i;
 	}
 	return BURROW_ARENA_ANY;
@@ -145,13 +151,13 @@ static int dev_arena_add(struct bw_backend *be, u32 kind, u32 index,
 	u32 got;
 
 	bw_lock(&dev->arenas);
-	got = stranded_get(dev, index);
+	got = stranded_get(dev, kind, index);
 	if (got == BURROW_ARENA_ANY) {
 		err = call(be, BURROW_IOC_ARENA_ADD, &arg);
 		got = arg.out_index;
 	}
 	if (!err)
-		err = arena_map(dev, got);
+		err = arena_map(dev, kind, got);
 	if (!err) {
 		bw_window_set_arena(&be->window, got);
 		*out_index = got;
@@ -198,6 +204,33 @@ static int dev_span_reclaim(struct bw_backend *be,
 
 	*frames = err ? 0 : arg.out_frames;
 	return vector_end(err, arg.out_nr, arg.out_errno, done);
+}
+
+static int dev_span_sweep(struct bw_backend *be, u32 flags,
+			  const struct burrow_span_ref *spans, u32 nr,
+			  u64 *freed, u32 *done, u32 *nr_freed, u64 *pages)
+{
+	struct burrow_span_sweep arg = {
+		.size = sizeof(arg), .flags = flags,
+		.spans = (uintptr_t)spans, .nr = nr,
+		.freed = (uintptr_t)freed,
+	};
+	int err = call(be, BURROW_IOC_SPAN_SWEEP, &arg);
+
+	*nr_freed = err ? 0 : arg.out_nr_freed;
+	*pages = err ? 0 : arg.out_pages_freed;
+	return vector_end(err, arg.out_nr, arg.out_errno, done);
+}
+
+static int dev_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
+{
+	struct burrow_heap_reclaim arg = {
+		.size = sizeof(arg), .bytes = bytes,
+	};
+	int err = call(be, BURROW_IOC_HEAP_RECLAIM, &arg);
+
+	*got = err ? 0 : arg.out_bytes;
+	return err;
 }
 
 static int dev_stats(struct bw_backend *be, struct burrow_heap_stats *out)
@@ -278,6 +311,8 @@ static const struct bw_backend_ops dev_ops = {
 	.span_alloc	= dev_span_alloc,
 	.span_free	= dev_span_free,
 	.span_reclaim	= dev_span_reclaim,
+	.span_sweep	= dev_span_sweep,
+	.lazy_reclaim	= dev_lazy_reclaim,
 	.stats		= dev_stats,
 	.thread_add	= dev_thread_add,
 	.thread_del	= dev_thread_del,
@@ -336,8 +371,10 @@ static int dev_query(struct bw_dev *dev, const char *path)
 				"this library needs", path,
 				(unsigned long long)(FEATURES_NEEDED &
 						     ~q.out_features));
-	if (!q.out_max_batch)
-		return bw_error(-EOPNOTSUPP, "%s has no vector calls", path);
+	if (q.out_max_batch < BW_MIN_BATCH)
+		return bw_error(-EOPNOTSUPP, "%s takes vectors of %u elements, "
+				"this library needs %u", path, q.out_max_batch,
+				BW_MIN_BATCH);
 	dev->be.max_batch = q.out_max_batch;
 	dev->be.max_threads = q.out_max_threads;
 	return 0;

@@ -111,6 +111,35 @@ static int fail_span_reclaim(struct bw_backend *be,
 	return err || most == nr ? err : f->err;
 }
 
+static int fail_span_sweep(struct bw_backend *be, u32 flags,
+			   const struct burrow_span_ref *spans, u32 nr,
+			   u64 *freed, u32 *done, u32 *nr_freed, u64 *pages)
+{
+	struct bw_failnth *f = to_failnth(be);
+	u32 most = steps_take(f, nr);
+	int err = 0;
+
+	*done = 0;
+	*nr_freed = 0;
+	*pages = 0;
+	if (freed)
+		memset(freed, 0, (nr + 63) / 64 * sizeof(*freed));
+	if (most)
+		err = f->inner->ops->span_sweep(f->inner, flags, spans, most,
+						freed, done, nr_freed, pages);
+	return err || most == nr ? err : f->err;
+}
+
+static int fail_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
+{
+	struct bw_failnth *f = to_failnth(be);
+
+	*got = 0;
+	if (step_fails(f))
+		return f->err;
+	return f->inner->ops->lazy_reclaim(f->inner, bytes, got);
+}
+
 static int fail_stats(struct bw_backend *be, struct burrow_heap_stats *out)
 {
 	struct bw_failnth *f = to_failnth(be);
@@ -168,6 +197,8 @@ static const struct bw_backend_ops failnth_ops = {
 	.span_alloc	= fail_span_alloc,
 	.span_free	= fail_span_free,
 	.span_reclaim	= fail_span_reclaim,
+	.span_sweep	= fail_span_sweep,
+	.lazy_reclaim	= fail_lazy_reclaim,
 	.stats		= fail_stats,
 	.thread_add	= fail_thread_add,
 	.thread_del	= fail_thread_del,

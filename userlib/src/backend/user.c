@@ -11,9 +11,19 @@
 
 #define SLOT_BYTES	(BW_USER_MAX_THREADS * sizeof(struct bw_user_slot))
 
+/* An invariant of the core's, or that of the list of pieces. */
+#define BAD_PIECES	31
+
+static int check_locked(struct bw_user *u)
+{
+	int bad = bw_core_check(&u->core);
+
+	return bad || bw_pieces_are_good_locked(u) ? bad : BAD_PIECES;
+}
+
 void bw_user_verify_locked(struct bw_user *u)
 {
-	int bad = u->verify ? bw_core_check(&u->core) : 0;
+	int bad = u->verify ? check_locked(u) : 0;
 
 	if (unlikely(bad))
 		bw_fatal("verify: invariant %d of the page heap does not hold",
@@ -76,10 +86,25 @@ err_kmeta:
 	return err;
 }
 
-/* Out of VMAs or of commitable memory: the table has one word for it. */
-static int arena_make(struct bw_user *u, u32 index)
+/* Stacks are touched from the top, in 4 KiB: huge pages would be wasted. */
+static void arena_for_stacks(struct bw_user *u, u32 index)
 {
-	struct bw_core_arena *arena = bw_sys_alloc(sizeof(*arena));
+	char *data = bw_window_data(&u->be.window, index);
+
+	madvise(data, BURROW_ARENA_SIZE, MADV_NOHUGEPAGE);
+	/*
+	 * What has had a frame before fences cut it merges again when they are
+	 * gone; pieces that got their first one by one never do.
+	 */
+	if (!bw_frames_populate(data, BW_SYS_PAGE))
+		bw_frames_take(data, BW_SYS_PAGE);
+	bw_guards_probe(u, data);
+}
+
+/* Out of VMAs or of commitable memory: the table has one word for it. */
+static int arena_make(struct bw_user *u, u32 kind, u32 index)
+{
+	struct bw_user_arena *arena = bw_sys_alloc(sizeof(*arena));
 
 	if (!arena)
 		return -ENOMEM;
@@ -87,8 +112,15 @@ static int arena_make(struct bw_user *u, u32 index)
 		bw_sys_free(arena, sizeof(*arena));
 		return -ENOMEM;
 	}
+	arena->core.kind = kind;
+	if (kind == BURROW_ARENA_HUGE)
+		madvise(bw_window_data(&u->be.window, index),
+			BURROW_ARENA_SIZE, MADV_HUGEPAGE);
+	if (kind == BURROW_ARENA_STACK)
+		arena_for_stacks(u, index);
 	bw_lock(&u->pages);
-	bw_core_arena_add(&u->core, index, arena, arena_kwords(u, index));
+	bw_core_arena_add(&u->core, index, &arena->core,
+			  arena_kwords(u, index));
 	bw_user_verify_locked(u);
 	bw_unlock(&u->pages);
 	bw_window_set_arena(&u->be.window, index);
@@ -103,7 +135,7 @@ static int user_arena_add(struct bw_backend *be, u32 kind, u32 index,
 
 	if (!bw_window_is_ours(&be->window))
 		return -EXDEV;
-	if (kind != BURROW_ARENA_HEAP)
+	if (kind >= BURROW_NR_ARENA_KINDS)
 		return -EOPNOTSUPP;
 	if (index != BURROW_ARENA_ANY && index >= be->window.nr_arenas)
 		return -EINVAL;
@@ -115,7 +147,7 @@ static int user_arena_add(struct bw_backend *be, u32 kind, u32 index,
 		err = u->core.arena[index] ? -EEXIST : 0;
 	}
 	if (!err)
-		err = arena_make(u, index);
+		err = arena_make(u, kind, index);
 	if (!err)
 		*out_index = index;
 	bw_unlock(&u->arenas);
@@ -170,7 +202,7 @@ static void stats_locked(struct bw_user *u, struct burrow_heap_stats *out)
 	out->out_kmeta_bytes = bw_core_bytes(core->nr_arenas) +
 			       (u64)out->out_arenas *
 			       (BURROW_KMETA_SIZE +
-				sizeof(struct bw_core_arena));
+				sizeof(struct bw_user_arena));
 	out->out_nr_alloc = u->nr_alloc;
 	out->out_nr_free = u->nr_free;
 	out->out_nr_reclaimed = u->nr_reclaimed;
@@ -205,7 +237,7 @@ static int user_check(struct bw_backend *be)
 	if (!bw_window_is_ours(&be->window))
 		return -EXDEV;
 	bw_lock(&u->pages);
-	bad = bw_core_check(&u->core);
+	bad = check_locked(u);
 	bw_unlock(&u->pages);
 	return bad;
 }
@@ -216,12 +248,14 @@ static void user_close(struct bw_backend *be)
 	const struct bw_window *w = &be->window;
 	u32 i;
 
+	/* the core's part comes first in it */
 	for (i = 0; i < w->nr_arenas; i++)
-		bw_sys_free(u->core.arena[i], sizeof(struct bw_core_arena));
+		bw_sys_free(u->core.arena[i], sizeof(struct bw_user_arena));
 	/* in a child it was not inherited */
 	if (bw_window_is_ours(w))
 		munmap(u->kwords, kmeta_bytes(w));
 	bw_sys_free(u->slot, SLOT_BYTES);
+	bw_sys_free(u->pieces, bw_pieces_bytes(w));
 	bw_sys_free(u->core_mem, bw_core_bytes(w->nr_arenas));
 	bw_window_release(&be->window);
 	bw_sys_free(u, sizeof(*u));
@@ -233,6 +267,8 @@ static const struct bw_backend_ops user_ops = {
 	.span_alloc	= bw_user_span_alloc,
 	.span_free	= bw_user_span_free,
 	.span_reclaim	= bw_user_span_reclaim,
+	.span_sweep	= bw_user_span_sweep,
+	.lazy_reclaim	= bw_user_lazy_reclaim,
 	.stats		= user_stats,
 	.thread_add	= bw_user_thread_add,
 	.thread_del	= bw_user_thread_del,
@@ -267,12 +303,18 @@ static int user_make(struct bw_user *u, const struct bw_options *o)
 	u->core_mem = bw_sys_alloc(bw_core_bytes(w->nr_arenas));
 	if (!u->core_mem)
 		goto err_kwords;
+	u->pieces = bw_sys_alloc(bw_pieces_bytes(w));
+	if (!u->pieces)
+		goto err_core;
 	u->slot = bw_sys_alloc(SLOT_BYTES);
 	if (!u->slot)
-		goto err_core;
+		goto err_pieces;
 	bw_core_init(&u->core, u->core_mem, w->nr_arenas);
+	bw_pieces_init(u);
 	return 0;
 
+err_pieces:
+	bw_sys_free(u->pieces, bw_pieces_bytes(w));
 err_core:
 	bw_sys_free(u->core_mem, bw_core_bytes(w->nr_arenas));
 err_kwords:
@@ -294,6 +336,7 @@ int bw_backend_open_user(const struct bw_options *o, struct bw_backend **out)
 	u->be.max_batch = BW_USER_MAX_BATCH;
 	u->be.max_threads = BW_USER_MAX_THREADS;
 	u->verify = o->verify;
+	u->verbose = o->verbose;
 	bw_lock_init(&u->arenas, BW_RANK_ARENAS);
 	bw_lock_init(&u->pages, BW_RANK_PAGES);
 	bw_lock_init(&u->slots, BW_RANK_SLOTS);

@@ -4,6 +4,9 @@
  *
  *	user.c		life, arenas, counts
  *	user_span.c	spans: kmod/core under a lock
+ *	user_stack.c	spans to run on, and their guards
+ *	user_sweep.c	spans without a mark
+ *	user_reclaim.c	what goes back to the system, and what goes first
  *	user_frame.c	frames: madvise() and mincore()
  *	user_park.c	thread slots: futexes
  *
@@ -23,6 +26,17 @@
  * U4. K-words are mapped twice: once for the core, and once read-only at the
  *     place layout.h says, so that a stray store by the process is SIGSEGV as
  *     in kernel mode. The price is one more VMA.
+ * U5. Nobody can be asked whether U-words have memory: mark bits that were
+ *     never touched read as zero and say "not marked", where the module takes
+ *     them for marked. A runtime that touches or clears the mark words of its
+ *     spans when marking begins sees no difference.
+ * U6. A guard needs the system's help and may be refused: the head word of a
+ *     stack without one does not have BURROW_W_GUARD (user_stack.c).
+ * U7. A huge arena asks for transparent huge pages and takes what it gets:
+ *     whether units are blocks is not known, and none are counted.
+ *
+ * Z1. A piece of 2 MiB with a lazy page in it is listed in @pieces, oldest
+ *     first, as in the module.
  */
 #ifndef BW_BACKEND_USER_H
 #define BW_BACKEND_USER_H
@@ -35,15 +49,53 @@
 #define BW_USER_MAX_BATCH	4096U
 #define BW_USER_MAX_THREADS	65536U
 
+/* Spans allocated under one hold of the lock; claims that end together. */
+#define BW_USER_GROUP		64U
+
+#define BW_PIECE_PAGES		((2U << 20) >> BURROW_PAGE_SHIFT)
+
 /* One thread slot, alone on its cache line. */
 struct bw_user_slot {
 	u32 word;			/* user_park.c		[atomic] */
 } __aligned(64);
 
+/* A place in the list of pieces; 0 and 0 for a piece that is not in it. */
+struct bw_piece {
+	u32 prev;
+	u32 next;
+};
+
+/**
+ * struct bw_guards - how stacks are guarded (user_stack.c)		[pages]
+ * @probed:	whether the system knows markers has been found out
+ * @markers:	by page table entries, at no cost
+ * @nr_fences:	guards that are mappings of their own
+ * @max_fences:	how many of these there may be
+ * @told:	that there are stacks without a guard
+ */
+struct bw_guards {
+	bool probed;
+	bool markers;
+	bool told;
+	u32 nr_fences;
+	u32 max_fences;
+};
+
+/**
+ * struct bw_user_arena - an arena					[pages]
+ * @core:	what the core keeps of it
+ * @fenced:	a bit per page: a guard that is a mapping begins there
+ */
+struct bw_user_arena {
+	struct bw_core_arena core;
+	u64 fenced[BW_ARENA_WORDS];
+};
+
 /**
  * struct bw_user - a heap in this process
  * @be:		what every backend has
  * @verify:	check the core after each change		[const]
+ * @verbose:	say what is not as one would expect		[const]
  * @kwords:	K-words of all arenas, writable			[const]
  * @core_mem:	the core's tables				[const]
  * @arenas:	which arenas there are changes under it and @pages
@@ -52,6 +104,8 @@ struct bw_user_slot {
  * @nr_alloc:	spans ever allocated				[pages]
  * @nr_free:	spans ever freed				[pages]
  * @nr_reclaimed: frames ever reclaimed				[pages]
+ * @pieces:	where pages became lazy				[pages]
+ * @guards:	see above					[pages]
  * @slots:	of the two below
  * @nr_slots:	how many are in use				[slots]
  * @slot_hint:	none below is free				[slots]
@@ -60,6 +114,7 @@ struct bw_user_slot {
 struct bw_user {
 	struct bw_backend be;
 	bool verify;
+	bool verbose;
 	u64 *kwords;
 	void *core_mem;
 
@@ -69,6 +124,8 @@ struct bw_user {
 	u64 nr_alloc;
 	u64 nr_free;
 	u64 nr_reclaimed;
+	struct bw_piece *pieces;
+	struct bw_guards guards;
 
 	struct bw_lock slots;
 	u32 nr_slots;
@@ -84,15 +141,78 @@ static inline struct bw_user *bw_to_user(struct bw_backend *be)
 /* With @pages held, after a change: throws if verify finds the core broken. */
 void bw_user_verify_locked(struct bw_user *u);
 
+/**
+ * struct bw_claims - pages between a _begin and an _end of the core	[caller]
+ * @nr:		how many
+ * @frames:	given back so far
+ * @claim:	in the order in which they were claimed
+ */
+struct bw_claims {
+	u32 nr;
+	u64 frames;
+	struct bw_claim {
+		struct bw_run run;	/* what the core calls it */
+		u32 page;		/* what of it is taken */
+		u32 npages;
+		bool discard;		/* of a live span */
+	} claim[BW_USER_GROUP];
+};
+
 /* user_span.c */
 int bw_user_span_alloc(struct bw_backend *be,
 		       const struct burrow_span_alloc *req,
 		       struct burrow_span_ref *spans, u32 nr, u32 *done);
 int bw_user_span_free(struct bw_backend *be, u32 flags,
 		      const struct burrow_span_ref *spans, u32 nr, u32 *done);
+/*
+ * Takes up to @nr spans off the core; @got says how many, the errno why no
+ * more.
+ */
+int bw_user_take_locked(struct bw_user *u, const struct bw_span_req *req,
+			struct burrow_span_ref *ref, u32 nr, u32 *got);
+/* Takes back what nobody has heard of yet. */
+void bw_user_untake(struct bw_user *u, const struct burrow_span_ref *ref,
+		    u32 nr);
+/*
+ * Frees a span that has no guard and, unless @cl is NULL, claims its pages,
+ * which may drop the lock when the span is gone.
+ */
+int bw_user_free_locked(struct bw_user *u, const struct burrow_span_ref *ref,
+			struct bw_claims *cl, u32 *npages);
+
+/* user_stack.c */
+/* A stack arena is there, its data at @data, nobody uses it yet. */
+void bw_guards_probe(struct bw_user *u, char *data);
+/*
+ * Allocates up to @nr stacks, BW_USER_GROUP at most. Fewer without an errno:
+ * try again.
+ */
+int bw_stacks_alloc(struct bw_user *u, const struct bw_span_req *want,
+		    bool lazy, struct burrow_span_ref *ref, u32 nr, u32 *full);
+/* Frees some of @nr spans, of which the first is live and has a guard. */
+int bw_stacks_free_locked(struct bw_user *u, const struct burrow_span_ref *ref,
+			  u32 nr, struct bw_claims *cl, u32 *done);
+
+/* user_sweep.c */
+int bw_user_span_sweep(struct bw_backend *be, u32 flags,
+		       const struct burrow_span_ref *spans, u32 nr, u64 *freed,
+		       u32 *done, u32 *nr_freed, u64 *pages);
+
+/* user_reclaim.c */
 int bw_user_span_reclaim(struct bw_backend *be,
 			 const struct burrow_range *ranges, u32 nr,
 			 u32 *done, u64 *frames);
+int bw_user_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got);
+/* Claims what is lazy in the range, @most pages of it; may drop the lock. */
+void bw_claim_free_locked(struct bw_user *u, struct bw_claims *cl, u32 page,
+			  u32 npages, u32 most);
+/* Takes the frames of all claims, without the lock, and ends them. */
+void bw_claims_flush_locked(struct bw_user *u, struct bw_claims *cl);
+/* The list of pieces, empty; where there are lazy pages; does Z1 hold. */
+size_t bw_pieces_bytes(const struct bw_window *w);
+void bw_pieces_init(struct bw_user *u);
+void bw_lazy_note_locked(struct bw_user *u, u32 page, u32 npages);
+bool bw_pieces_are_good_locked(const struct bw_user *u);
 
 /* user_frame.c: all of whole pages; no lock needed */
 /* There are frames when it returns 0; -ENOMEM. What is there is kept. */

@@ -3,20 +3,12 @@
  * user_span: the vector calls on spans.
  *
  *	backend ops
- *	  bw_user_span_*()		<- here: the lock, order, claims
+ *	  bw_user_span_*()		<- here: the lock, order
+ *	    bw_stacks_*()		backend/user_stack.c, where it is one
  *	    bw_core_*()			core/coreheap.c
- *	    bw_frames_*()		backend/user_frame.c, without the lock
- *
- * The system takes frames away without the lock, between a _begin and an _end
- * of the core: what is claimed is neither free nor anybody's meanwhile. Claims
- * are gathered, neighbours merged, and ended together.
+ *	    bw_frames_populate()	backend/user_frame.c, without the lock
  */
 #include "user.h"
-
-/* Spans allocated under one hold of the lock, then populated together. */
-#define GROUP		64U
-#define MAX_CLAIMS	64U
-#define CLAIM_PAGES	8192U
 
 static int check_batch(u32 nr)
 {
@@ -26,7 +18,7 @@ static int check_batch(u32 nr)
 /* The module's check_alloc(). */
 static int check_alloc(const struct burrow_span_alloc *req, u32 nr)
 {
-	if (req->flags & ~BURROW_ALLOC_LAZY)
+	if (req->flags & ~(BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE))
 		return -EOPNOTSUPP;
 	if (check_batch(nr) || !req->npages ||
 	    req->npages >= BURROW_MAX_PAGES ||
@@ -37,46 +29,83 @@ static int check_alloc(const struct burrow_span_alloc *req, u32 nr)
 		return -EOPNOTSUPP;
 	/* a guard and something above it */
 	if (req->kind == BURROW_KIND_STACK &&
-	    req->npages <= BURROW_GUARD_PAGES)
+	    (req->flags & BURROW_ALLOC_HUGE ||
+	     req->npages <= BURROW_GUARD_PAGES))
+		return -EINVAL;
+	if (req->flags & BURROW_ALLOC_HUGE && req->npages % BURROW_HUGE_PAGES)
 		return -EINVAL;
 	return 0;
 }
 
-/* Takes up to @nr spans off the core. @got says how many, the errno why. */
-static int group_take(struct bw_user *u, const struct bw_span_req *req,
-		      struct burrow_span_ref *ref, u32 nr, u32 *got)
+int bw_user_take_locked(struct bw_user *u, const struct bw_span_req *req,
+			struct burrow_span_ref *ref, u32 nr, u32 *got)
 {
+	u32 guard = req->flags & BURROW_W_GUARD ? BURROW_GUARD_PAGES : 0;
 	struct bw_run run;
 	int err = 0;
 	u32 i;
 
-	bw_lock(&u->pages);
 	for (i = 0; i < nr; i++) {
 		err = bw_core_span_alloc(&u->core, req, &run);
 		if (err)
 			break;
-		bw_core_set_resident(&u->core, run.page, run.npages);
+		/* U2: whoever gets a page may touch it unseen, but no guard */
+		bw_core_set_resident(&u->core, run.page + guard,
+				     run.npages - guard);
 		ref[i] = (struct burrow_span_ref){ run.page, run.gen };
 	}
 	u->nr_alloc += i;
 	bw_user_verify_locked(u);
-	bw_unlock(&u->pages);
 	*got = i;
 	return err;
 }
 
-/* Spans nobody has heard of yet. */
-static void group_untake(struct bw_user *u, const struct burrow_span_ref *ref,
-			 u32 nr)
+int bw_user_free_locked(struct bw_user *u, const struct burrow_span_ref *ref,
+			struct bw_claims *cl, u32 *npages)
 {
 	struct bw_run run;
-	u32 i;
+	int err = bw_core_span_free(&u->core, ref->page, ref->gen, &run);
 
+	if (err)
+		return err;
+	u->nr_free++;
+	*npages = run.npages;
+	bw_lazy_note_locked(u, run.page, run.npages);
+	if (cl)
+		bw_claim_free_locked(u, cl, run.page, run.npages, run.npages);
+	return 0;
+}
+
+/* One span, or some that have guards; @done says how many. */
+static int release_locked(struct bw_user *u, const struct burrow_span_ref *ref,
+			  u32 nr, struct bw_claims *cl, u32 *done)
+{
+	u64 word;
+	int err = bw_core_span_find(&u->core, ref->page, ref->gen, &word);
+	u32 npages;
+
+	*done = 0;
+	if (err)
+		return err;
+	if (word & BURROW_W_GUARD)
+		return bw_stacks_free_locked(u, ref, nr, cl, done);
+	*done = 1;
+	return bw_user_free_locked(u, ref, cl, &npages);
+}
+
+void bw_user_untake(struct bw_user *u, const struct burrow_span_ref *ref,
+		    u32 nr)
+{
+	u32 i = 0, n;
+
+	if (!nr)
+		return;
 	bw_lock(&u->pages);
-	for (i = 0; i < nr; i++)
-		if (!bw_core_span_free(&u->core, ref[i].page, ref[i].gen,
-				       &run))
-			u->nr_free++;
+	while (i < nr) {
+		/* one whose guard does not go stays, and is nobody's */
+		i += release_locked(u, ref + i, nr - i, NULL, &n) ? 1 : 0;
+		i += n;
+	}
 	bw_user_verify_locked(u);
 	bw_unlock(&u->pages);
 }
@@ -103,162 +132,69 @@ static int group_populate(struct bw_user *u, u32 npages,
 	return err;
 }
 
+/* Takes and prepares up to BW_USER_GROUP spans; @full are complete. */
+static int group_alloc(struct bw_user *u, const struct bw_span_req *req,
+		       bool lazy, struct burrow_span_ref *ref, u32 nr,
+		       u32 *full)
+{
+	int err, nomem = 0;
+	u32 got;
+
+	bw_lock(&u->pages);
+	err = bw_user_take_locked(u, req, ref, nr, &got);
+	bw_unlock(&u->pages);
+	*full = got;
+	if (!lazy)
+		nomem = group_populate(u, req->npages, ref, got, full);
+	bw_user_untake(u, ref + *full, got - *full);
+	return nomem ? nomem : err;
+}
+
 int bw_user_span_alloc(struct bw_backend *be,
 		       const struct burrow_span_alloc *req,
 		       struct burrow_span_ref *spans, u32 nr, u32 *done)
 {
+	bool lazy = req->flags & BURROW_ALLOC_LAZY;
+	bool stack = req->kind == BURROW_KIND_STACK;
 	struct bw_user *u = bw_to_user(be);
 	struct bw_span_req want = {
 		.npages = req->npages,
 		.align = req->align,
 		.cls = req->cls,
 		.kind = req->kind,
-		.arena_kind = req->kind == BURROW_KIND_STACK ?
-			      BURROW_ARENA_STACK : BURROW_ARENA_HEAP,
+		.arena_kind = stack ? BURROW_ARENA_STACK : BURROW_ARENA_HEAP,
 	};
 	int err;
 
+	if (req->flags & BURROW_ALLOC_HUGE && !stack) {
+		want.arena_kind = BURROW_ARENA_HUGE;
+		want.flags = BURROW_W_HUGE;
+		want.align = max(want.align, BURROW_HUGE_PAGES);
+	}
 	*done = 0;
 	if (!bw_window_is_ours(&be->window))
 		return -EXDEV;
 	err = check_alloc(req, nr);
 	while (!err && *done < nr) {
 		struct burrow_span_ref *ref = spans + *done;
-		u32 got, full;
+		u32 n = min(nr - *done, BW_USER_GROUP), full;
 
-		err = group_take(u, &want, ref, min(nr - *done, GROUP), &got);
-		full = got;
-		if (!(req->flags & BURROW_ALLOC_LAZY)) {
-			int nomem = group_populate(u, req->npages, ref, got,
-						   &full);
-
-			if (nomem) {
-				group_untake(u, ref + full, got - full);
-				err = nomem;
-			}
-		}
+		err = stack ? bw_stacks_alloc(u, &want, lazy, ref, n, &full) :
+			      group_alloc(u, &want, lazy, ref, n, &full);
 		*done += full;
 	}
 	return err;
-}
-
-/**
- * struct claims - pages between a _begin and an _end of the core	[caller]
- * @nr:		how many
- * @frames:	given back so far
- * @claim:	in the order in which they were claimed
- */
-struct claims {
-	u32 nr;
-	u64 frames;
-	struct claim {
-		struct bw_run run;	/* what the core calls it */
-		u32 page;		/* what of it is taken */
-		u32 npages;
-		bool discard;		/* of a live span */
-	} claim[MAX_CLAIMS];
-};
-
-static void claim_end_locked(struct bw_user *u, const struct claim *c)
-{
-	/* its resident bits stay: U2 in user.h */
-	if (c->discard)
-		bw_core_discard_end(&u->core, &c->run);
-	else
-		bw_core_reclaim_end(&u->core, &c->run);
-}
-
-/* Takes the frames of all claims, without the lock, and ends them. */
-static void claims_flush_locked(struct bw_user *u, struct claims *cl)
-{
-	u64 frames = 0;
-	u32 i = 0, k;
-
-	bw_user_verify_locked(u);
-	bw_unlock(&u->pages);
-	while (i < cl->nr) {
-		u32 page = cl->claim[i].page, npages = 0;
-		size_t bytes;
-		char *at;
-
-		for (; i < cl->nr && cl->claim[i].page == page + npages; i++)
-			npages += cl->claim[i].npages;
-		at = bw_window_page_addr(&u->be.window, page);
-		bytes = (size_t)npages * BURROW_PAGE_SIZE;
-		frames += bw_frames_count(at, bytes);
-		bw_frames_take(at, bytes);
-	}
-	bw_lock(&u->pages);
-	for (k = 0; k < cl->nr; k++)
-		claim_end_locked(u, &cl->claim[k]);
-	u->nr_reclaimed += frames;
-	cl->frames += frames;
-	cl->nr = 0;
-	bw_user_verify_locked(u);
-}
-
-static void claims_add(struct claims *cl, const struct bw_run *run, u32 page,
-		       u32 npages, bool discard)
-{
-	cl->claim[cl->nr++] = (struct claim){
-		*run, page, npages, discard,
-	};
-}
-
-/* Claims what is lazy in [page, page + npages). */
-static void claim_free_locked(struct bw_user *u, struct claims *cl, u32 page,
-			      u32 npages)
-{
-	struct bw_run run;
-
-	while (bw_core_reclaim_begin(&u->core, page, page + npages,
-				     CLAIM_PAGES, &run)) {
-		claims_add(cl, &run, run.page, run.npages, false);
-		if (cl->nr == MAX_CLAIMS)
-			claims_flush_locked(u, cl);
-	}
-}
-
-static int claim_live_locked(struct bw_user *u, struct claims *cl, u32 page,
-			     u32 npages)
-{
-	struct bw_run run;
-	int err = bw_core_discard_begin(&u->core, page, npages, &run);
-
-	if (err == -EBUSY && cl->nr) {
-		/* perhaps the claim is our own, from an earlier element */
-		claims_flush_locked(u, cl);
-		err = bw_core_discard_begin(&u->core, page, npages, &run);
-	}
-	if (err)
-		return err;
-	claims_add(cl, &run, page, npages, true);
-	if (cl->nr == MAX_CLAIMS)
-		claims_flush_locked(u, cl);
-	return 0;
-}
-
-static int claim_range_locked(struct bw_user *u, struct claims *cl,
-			      const struct burrow_range *r)
-{
-	u32 limit = bw_window_pages(&u->be.window);
-
-	if (!r->npages || r->page >= limit || r->npages > limit - r->page)
-		return -EINVAL;
-	if (!bw_core_range_is_unused(&u->core, r->page, r->npages))
-		return claim_live_locked(u, cl, r->page, r->npages);
-	claim_free_locked(u, cl, r->page, r->npages);
-	return 0;
 }
 
 int bw_user_span_free(struct bw_backend *be, u32 flags,
 		      const struct burrow_span_ref *spans, u32 nr, u32 *done)
 {
 	struct bw_user *u = bw_to_user(be);
-	struct claims cl = { .nr = 0 };
+	struct bw_claims cl;
 	int err = 0;
-	u32 i;
 
+	cl.nr = 0;
+	cl.frames = 0;
 	*done = 0;
 	if (!bw_window_is_ours(&be->window))
 		return -EXDEV;
@@ -267,47 +203,15 @@ int bw_user_span_free(struct bw_backend *be, u32 flags,
 	if (check_batch(nr))
 		return -EINVAL;
 	bw_lock(&u->pages);
-	for (i = 0; i < nr; i++) {
-		struct bw_run run;
+	while (!err && *done < nr) {
+		u32 n;
 
-		err = bw_core_span_free(&u->core, spans[i].page, spans[i].gen,
-					&run);
-		if (err)
-			break;
-		u->nr_free++;
-		if (flags & BURROW_FREE_RECLAIM)
-			claim_free_locked(u, &cl, run.page, run.npages);
+		err = release_locked(u, spans + *done, nr - *done,
+				     flags & BURROW_FREE_RECLAIM ? &cl : NULL,
+				     &n);
+		*done += n;
 	}
-	claims_flush_locked(u, &cl);
+	bw_claims_flush_locked(u, &cl);
 	bw_unlock(&u->pages);
-	*done = i;
-	return err;
-}
-
-int bw_user_span_reclaim(struct bw_backend *be,
-			 const struct burrow_range *ranges, u32 nr,
-			 u32 *done, u64 *frames)
-{
-	struct bw_user *u = bw_to_user(be);
-	struct claims cl = { .nr = 0 };
-	int err = 0;
-	u32 i;
-
-	*done = 0;
-	*frames = 0;
-	if (!bw_window_is_ours(&be->window))
-		return -EXDEV;
-	if (check_batch(nr))
-		return -EINVAL;
-	bw_lock(&u->pages);
-	for (i = 0; i < nr; i++) {
-		err = claim_range_locked(u, &cl, &ranges[i]);
-		if (err)
-			break;
-	}
-	claims_flush_locked(u, &cl);
-	bw_unlock(&u->pages);
-	*done = i;
-	*frames = cl.frames;
 	return err;
 }

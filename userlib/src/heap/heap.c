@@ -95,12 +95,18 @@ const char *bw_heap_error(void)
 int bw_heap_arena_add(struct bw_heap *heap, uint32_t index,
 		      uint32_t *out_index)
 {
+	return bw_heap_arena_add_kind(heap, BURROW_ARENA_HEAP, index,
+				      out_index);
+}
+
+int bw_heap_arena_add_kind(struct bw_heap *heap, uint32_t kind, uint32_t index,
+			   uint32_t *out_index)
+{
 	u32 got;
 	int err;
 
 	bw_stat_inc(&heap->stats, BW_STAT_calls);
-	err = heap->be->ops->arena_add(heap->be, BURROW_ARENA_HEAP, index,
-				       &got);
+	err = heap->be->ops->arena_add(heap->be, kind, index, &got);
 	if (!err && out_index)
 		*out_index = got;
 	return err;
@@ -180,6 +186,45 @@ int bw_heap_span_reclaim(struct bw_heap *heap,
 	return err;
 }
 
+/* Pieces are of whole words of @freed. */
+int bw_heap_span_sweep(struct bw_heap *heap, uint32_t flags,
+		       const struct burrow_span_ref *spans, uint32_t nr,
+		       uint64_t *freed, struct bw_swept *out)
+{
+	struct bw_backend *be = heap->be;
+	u32 most = be->max_batch / 64 * 64;
+	struct bw_swept sum = { 0 };
+	u32 did, gone;
+	u64 pages;
+	int err;
+
+	if (freed)
+		memset(freed, 0, ((u64)nr + 63) / 64 * sizeof(*freed));
+	do {
+		err = be->ops->span_sweep(be, flags, spans + sum.done,
+					  min(nr - sum.done, most),
+					  freed ? freed + sum.done / 64 : NULL,
+					  &did, &gone, &pages);
+		sum.nr_freed += gone;
+		sum.pages_freed += pages;
+	} while (vector_goes_on(heap, nr, did, &sum.done, err));
+	if (out)
+		*out = sum;
+	return err;
+}
+
+int bw_heap_reclaim(struct bw_heap *heap, uint64_t bytes, uint64_t *got)
+{
+	u64 had;
+	int err;
+
+	bw_stat_inc(&heap->stats, BW_STAT_calls);
+	err = heap->be->ops->lazy_reclaim(heap->be, bytes, &had);
+	if (got)
+		*got = had;
+	return err;
+}
+
 /* The K-word of a page whose arena is there. */
 static const u64 *kword(const struct bw_window *w, u32 page)
 {
@@ -236,6 +281,7 @@ bool bw_heap_span_of(const struct bw_heap *heap, const void *addr,
 		.kind = (u16)burrow_word_kind(hword),
 		.cls = (u16)burrow_word_class(hword),
 		.needzero = hword & BURROW_W_NEEDZERO,
+		.guarded = hword & BURROW_W_GUARD,
 	};
 	return true;
 }
