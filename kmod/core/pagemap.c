@@ -216,6 +216,8 @@ void bw_pagemap_arena_clone(struct bw_pagemap *pm, u32 arena,
 {
 	u32 page = arena << BURROW_ARENA_PAGE_SHIFT;
 
+	/* the summaries above know nothing of these yet */
+	memset(leaf->chunk, 0xff, sizeof(leaf->chunk));
 	pm->leaf[arena] = leaf;
 	stale(pm, page, BURROW_ARENA_PAGES);
 	pm->hint = min(pm->hint, page);

@@ -5,7 +5,7 @@
  * A row is a script. Each step does one thing or asks one question and says
  * what comes of it; bw_core_check() is asked after every step. Spans and
  * claimed runs are kept in numbered slots. The window has six arenas, none of
- * them mapped at first.
+ * them mapped at first. A story may go on in a clone of its heap, and back.
  */
 #ifndef BW_TESTS_ROWS_COREHEAP_H
 #define BW_TESTS_ROWS_COREHEAP_H
@@ -15,13 +15,18 @@
 #define STORY_SLOTS	6
 #define STORY_STEPS	24
 #define STORY_ARENAS	6
+#define STORY_BATCH_MOST 8U
 
 enum story_op {
 	STORY_END,
-	STORY_MAP,		/* a: arena */
+	STORY_MAP,		/* a: arena, b: its kind */
 	STORY_UNMAP,		/* a: arena */
-	STORY_ALLOC,		/* a: pages, b: align; want: page or -E */
+	STORY_ALLOC,		/* a: pages, b: align, c: kind of arena */
+				/* want: page or -E */
+	STORY_GUARDED,		/* the same, with a guard */
+	STORY_BATCH,		/* a: pages, b: spans, c: kind; want: how many */
 	STORY_FREE,		/* the slot; want: 0 or -E */
+	STORY_FIND,		/* the slot; want: 0 or -E */
 	STORY_TOUCH,		/* a: page, b: pages become resident */
 	STORY_UNTOUCH,		/* a: page, b: pages lose their frames */
 	STORY_DISCARD,		/* a: page, b: pages; want: head page or -E */
@@ -29,11 +34,16 @@ enum story_op {
 	STORY_RECLAIM,		/* a: page, b: end, c: most; want: page or -1 */
 	STORY_RECLAIM_END,
 	STORY_SET_GEN,		/* a: the generation given out last */
+	STORY_CLONE,		/* the other heap is now this one's clone */
+	STORY_OTHER,		/* on with the other heap */
 	STORY_GEN,		/* of the slot's run */
 	STORY_LENGTH,		/* of the slot's run, in pages */
 	STORY_NEEDZERO,		/* of the slot's head word */
 	STORY_STATE,		/* of the slot's head word */
+	STORY_FLAGS,		/* of the slot's head word but needzero */
 	STORY_USABLE,		/* a: page */
+	STORY_FILLABLE,		/* a: page of an arena that is there */
+	STORY_RESIDENT,		/* a: page, b: pages, all of them mapped */
 	STORY_UNUSED,		/* a: page, b: pages */
 	STORY_SPANS,		/* what the counters say */
 	STORY_LIVE,
@@ -56,8 +66,13 @@ struct coreheap_row {
 };
 
 #define MAP(i)			{ STORY_MAP, 0, (i), 0, 0, 0 }
+#define MAP_OF(k, i)		{ STORY_MAP, 0, (i), (k), 0, 0 }
 #define UNMAP(i)		{ STORY_UNMAP, 0, (i), 0, 0, 0 }
 #define ALLOC(s, n, al, w)	{ STORY_ALLOC, (s), (n), (al), 0, (w) }
+#define ALLOC_OF(k, s, n, al, w) { STORY_ALLOC, (s), (n), (al), (k), (w) }
+#define GUARDED(k, s, n, w)	{ STORY_GUARDED, (s), (n), 0, (k), (w) }
+#define BATCH(k, s, n, nr, w)	{ STORY_BATCH, (s), (n), (nr), (k), (w) }
+#define FIND(s, w)		{ STORY_FIND, (s), 0, 0, 0, (w) }
 #define FREE(s, w)		{ STORY_FREE, (s), 0, 0, 0, (w) }
 #define TOUCH(p, n)		{ STORY_TOUCH, 0, (p), (n), 0, 0 }
 #define UNTOUCH(p, n)		{ STORY_UNTOUCH, 0, (p), (n), 0, 0 }
@@ -66,16 +81,26 @@ struct coreheap_row {
 #define RECLAIM(s, p, e, m, w)	{ STORY_RECLAIM, (s), (p), (e), (m), (w) }
 #define RECLAIM_END(s)		{ STORY_RECLAIM_END, (s), 0, 0, 0, 0 }
 #define SET_GEN(g)		{ STORY_SET_GEN, 0, (g), 0, 0, 0 }
+#define CLONE			{ STORY_CLONE, 0, 0, 0, 0, 0 }
+#define OTHER			{ STORY_OTHER, 0, 0, 0, 0, 0 }
 #define GEN(s, w)		{ STORY_GEN, (s), 0, 0, 0, (w) }
 #define LENGTH(s, w)		{ STORY_LENGTH, (s), 0, 0, 0, (w) }
 #define NEEDZERO(s, w)		{ STORY_NEEDZERO, (s), 0, 0, 0, (w) }
 #define STATE(s, w)		{ STORY_STATE, (s), 0, 0, 0, (w) }
+#define FLAGS(s, w)		{ STORY_FLAGS, (s), 0, 0, 0, (w) }
 #define USABLE(p, w)		{ STORY_USABLE, 0, (p), 0, 0, (w) }
+#define FILLABLE(p, w)		{ STORY_FILLABLE, 0, (p), 0, 0, (w) }
+#define RESIDENT(p, n, w)	{ STORY_RESIDENT, 0, (p), (n), 0, (w) }
 #define UNUSED(p, n, w)		{ STORY_UNUSED, 0, (p), (n), 0, (w) }
 #define SPANS(w)		{ STORY_SPANS, 0, 0, 0, 0, (w) }
 #define LIVE(w)			{ STORY_LIVE, 0, 0, 0, 0, (w) }
 #define NR_FREE(w)		{ STORY_NR_FREE, 0, 0, 0, 0, (w) }
 #define LAZY(w)			{ STORY_LAZY, 0, 0, 0, 0, (w) }
+
+#define HEAP			BURROW_ARENA_HEAP
+#define STACK			BURROW_ARENA_STACK
+#define HUGE			BURROW_ARENA_HUGE
+#define UNIT			BURROW_HUGE_PAGES
 
 static const struct coreheap_row coreheap_rows[] = {
 	{ "a heap without arenas has no room",
@@ -204,6 +229,151 @@ static const struct coreheap_row coreheap_rows[] = {
 	  { MAP(0), ALLOC(0, BURROW_MAX_PAGES, 0, -ENOSPC),
 	    ALLOC(0, ~0U, 0, -ENOSPC), ALLOC(0, ARENA + 1, 0, -ENOSPC),
 	    ALLOC(0, ARENA, 0, 0) } },
+	{ "a name is good while its span lives, and busy while it is discarded",
+	  { MAP(0), FIND(0, -ESTALE), ALLOC(0, 9, 0, 0), FIND(0, 0),
+	    DISCARD(1, 3, 2, 0), FIND(0, -EBUSY), DISCARD_END(1), FIND(0, 0),
+	    TOUCH(0, 9), FREE(0, 0), FIND(0, -ESTALE),
+	    RECLAIM(1, 0, 9, 9, 0), FIND(1, -ESTALE), RECLAIM_END(1),
+	    FIND(1, -ESTALE), ALLOC(2, 9, 0, 0), FIND(0, -ESTALE),
+	    FIND(2, 0), UNMAP(0), FIND(2, -ESTALE) } },
+	{ "a range is resident when one of its pages is",
+	  { MAP(0), MAP(1), ALLOC(0, 2 * ARENA, 0, 0), RESIDENT(0, 2 * ARENA, 0),
+	    TOUCH(ARENA + 65, 1), RESIDENT(0, 2 * ARENA, 1),
+	    RESIDENT(ARENA + 65, 1, 1), RESIDENT(ARENA + 1, 65, 1),
+	    RESIDENT(0, ARENA + 65, 0), RESIDENT(ARENA + 66, 300, 0),
+	    FREE(0, 0), RESIDENT(ARENA + 1, 70, 1),
+	    RECLAIM(1, 0, 2 * ARENA, 9, ARENA + 65),
+	    RESIDENT(ARENA + 65, 1, 1), RECLAIM_END(1),
+	    RESIDENT(0, 2 * ARENA, 0) } },
+	{ "arenas of each kind have spans of their own",
+	  { MAP(0), ALLOC_OF(STACK, 0, 1, 0, -ENOSPC), MAP_OF(STACK, 1),
+	    MAP_OF(HUGE, 2), ALLOC_OF(STACK, 0, 3, 0, ARENA),
+	    ALLOC_OF(HUGE, 3, UNIT, UNIT, AT(2, 0)),
+	    ALLOC_OF(HEAP, 1, 3, 0, 0), ALLOC_OF(STACK, 2, 3, 0, ARENA + 3),
+	    NR_FREE(3 * ARENA - 9 - UNIT), FREE(0, 0), FREE(1, 0), FREE(3, 0),
+	    ALLOC_OF(STACK, 0, 4, 0, ARENA + 6), ALLOC_OF(HEAP, 1, 4, 0, 0),
+	    ALLOC_OF(HUGE, 3, ARENA, UNIT, AT(2, 0)), SPANS(4) } },
+	{ "no span crosses a border of kinds, however much lies free there",
+	  { MAP(0), MAP_OF(STACK, 1), MAP_OF(STACK, 2), MAP(3),
+	    ALLOC_OF(HEAP, 0, ARENA + 1, 0, -ENOSPC),
+	    ALLOC_OF(STACK, 0, 2 * ARENA + 1, 0, -ENOSPC),
+	    ALLOC_OF(HEAP, 0, ARENA - 1, 0, 0),
+	    ALLOC_OF(HEAP, 1, 2, 0, AT(3, 0)),
+	    ALLOC_OF(STACK, 2, 2 * ARENA - 1, 0, ARENA),
+	    ALLOC_OF(STACK, 3, 2, 0, -ENOSPC),
+	    ALLOC_OF(STACK, 3, 1, 0, AT(2, ARENA - 1)),
+	    ALLOC_OF(HEAP, 4, 1, 0, ARENA - 1) } },
+	{ "a batch of spans stops at a border of kinds",
+	  { MAP(0), MAP_OF(STACK, 1), MAP(2),
+	    ALLOC_OF(HEAP, 0, ARENA - 7, 0, 0), BATCH(HEAP, 1, 3, 8, 2),
+	    ALLOC_OF(STACK, 2, 5, 0, ARENA), BATCH(HEAP, 3, 3, 8, 8),
+	    STATE(3, 1), ALLOC_OF(HEAP, 4, 1, 0, ARENA - 1), SPANS(13) } },
+	{ "a reclaim stops at a border of kinds",
+	  { MAP(0), MAP_OF(STACK, 1), MAP_OF(STACK, 2), MAP(3),
+	    ALLOC_OF(HEAP, 0, ARENA, 0, 0),
+	    ALLOC_OF(STACK, 1, 2 * ARENA, 0, ARENA),
+	    ALLOC_OF(HEAP, 2, ARENA, 0, AT(3, 0)),
+	    TOUCH(ARENA - 3, 2 * ARENA + 6), FREE(0, 0), FREE(1, 0), FREE(2, 0),
+	    RECLAIM(3, 0, 4 * ARENA, ~0U, ARENA - 3), LENGTH(3, 3),
+	    RECLAIM(4, 0, 4 * ARENA, ~0U, ARENA), LENGTH(4, 2 * ARENA),
+	    RECLAIM(5, 0, 4 * ARENA, ~0U, AT(3, 0)), LENGTH(5, 3),
+	    RECLAIM_END(4), RECLAIM_END(3), RECLAIM_END(5), LAZY(0),
+	    ALLOC_OF(STACK, 1, 2 * ARENA, 0, ARENA) } },
+	{ "huge arenas lose whole units",
+	  { MAP_OF(HUGE, 1), ALLOC_OF(HUGE, 0, 4 * UNIT, UNIT, ARENA),
+	    TOUCH(ARENA + UNIT, 3 * UNIT), FREE(0, 0),
+	    RECLAIM(1, 0, ARENA + 2 * UNIT - 1, 99, -1),
+	    RECLAIM(1, ARENA + UNIT + 1, ARENA + 3 * UNIT - 1, 99, -1),
+	    RECLAIM(1, ARENA + UNIT + 1, 2 * ARENA, 1, ARENA + 2 * UNIT),
+	    LENGTH(1, UNIT), RECLAIM_END(1), LAZY(2 * UNIT),
+	    RECLAIM(1, 0, 2 * ARENA, 2 * UNIT - 1, ARENA + UNIT),
+	    LENGTH(1, UNIT), RECLAIM_END(1), LAZY(UNIT),
+	    ALLOC_OF(HUGE, 0, 3 * UNIT, UNIT, ARENA), NEEDZERO(0, 0),
+	    RECLAIM(1, 0, 2 * ARENA, ~0U, ARENA + 3 * UNIT), LENGTH(1, UNIT),
+	    RECLAIM_END(1), LAZY(0) } },
+	{ "a unit that a range cuts through hides none behind it",
+	  { MAP_OF(HUGE, 0), MAP(1), ALLOC_OF(HUGE, 0, ARENA, UNIT, 0),
+	    ALLOC_OF(HEAP, 1, 9, 0, ARENA), TOUCH(ARENA - UNIT, UNIT + 9),
+	    FREE(0, 0), FREE(1, 0),
+	    RECLAIM(2, ARENA - 1, 2 * ARENA, 99, ARENA), LENGTH(2, 9),
+	    RECLAIM_END(2), LAZY(UNIT),
+	    RECLAIM(2, 0, 2 * ARENA, 99, ARENA - UNIT), LENGTH(2, UNIT),
+	    RECLAIM_END(2), LAZY(0) } },
+	{ "an arena may come back as one of another kind",
+	  { MAP(0), MAP(1), MAP(2), ALLOC_OF(HEAP, 0, 2 * ARENA + 5, 0, 0),
+	    UNMAP(1), SPANS(0), MAP_OF(STACK, 1),
+	    ALLOC_OF(HEAP, 0, ARENA + 1, 0, -ENOSPC),
+	    ALLOC_OF(STACK, 1, ARENA, 0, ARENA),
+	    ALLOC_OF(HEAP, 2, ARENA, 0, 0),
+	    ALLOC_OF(HEAP, 3, ARENA, 0, AT(2, 0)), FIND(1, 0), UNMAP(1),
+	    FIND(1, -ESTALE), MAP(1), ALLOC_OF(STACK, 1, 1, 0, -ENOSPC),
+	    FREE(2, 0), FREE(3, 0), ALLOC_OF(HEAP, 2, 3 * ARENA, 0, 0) } },
+	{ "an arena that goes takes nothing of the next kind along",
+	  { MAP(0), MAP_OF(STACK, 1), ALLOC_OF(HEAP, 0, ARENA, 0, 0),
+	    ALLOC_OF(STACK, 1, ARENA, 0, ARENA), TOUCH(0, 2 * ARENA),
+	    UNMAP(0), SPANS(1), LIVE(ARENA), LAZY(0), NR_FREE(0), FIND(1, 0),
+	    FREE(1, 0), LAZY(ARENA), UNUSED(ARENA, ARENA, 1),
+	    UNUSED(ARENA - 1, 2, 0) } },
+	{ "a range of several kinds is unused when no span is in it",
+	  { MAP(0), MAP_OF(STACK, 1), MAP(2), ALLOC_OF(HEAP, 0, 8, 0, 0),
+	    ALLOC_OF(STACK, 1, 8, 0, ARENA), UNUSED(8, 2 * ARENA, 0),
+	    FREE(1, 0), UNUSED(8, 3 * ARENA - 8, 1), UNUSED(7, ARENA, 0),
+	    ALLOC_OF(STACK, 1, 1, 0, ARENA), UNUSED(8, ARENA - 8, 1),
+	    UNUSED(8, ARENA - 7, 0), UNUSED(ARENA + 1, 2 * ARENA - 1, 1) } },
+	{ "a guard is the lowest pages of its span, and nobody fills it",
+	  { MAP_OF(STACK, 0), GUARDED(STACK, 0, 9, 0),
+	    FLAGS(0, BURROW_W_GUARD), FILLABLE(0, 0),
+	    FILLABLE(BURROW_GUARD_PAGES - 1, 0),
+	    FILLABLE(BURROW_GUARD_PAGES, 1), FILLABLE(8, 1), FILLABLE(9, 0),
+	    USABLE(0, 0), USABLE(BURROW_GUARD_PAGES - 1, 0),
+	    USABLE(BURROW_GUARD_PAGES, 1), ALLOC_OF(STACK, 1, 2, 0, 9),
+	    FLAGS(1, 0), FILLABLE(9, 1), FILLABLE(10, 1), DISCARD(2, 4, 1, 0),
+	    FILLABLE(0, 0), FILLABLE(4, 1), FLAGS(0, BURROW_W_GUARD) } },
+	{ "a guard that was seen is usable again only when it is free",
+	  { MAP_OF(STACK, 0), ALLOC_OF(STACK, 0, 4, 0, 0), TOUCH(0, 4),
+	    FREE(0, 0), USABLE(0, 1), GUARDED(STACK, 1, 4, 0), NEEDZERO(1, 1),
+	    RESIDENT(0, 1, 1), USABLE(0, 0), FILLABLE(1, 0), UNTOUCH(0, 2),
+	    FREE(1, 0), LAZY(2), USABLE(0, 0), USABLE(2, 1), FILLABLE(2, 0),
+	    RECLAIM(2, 0, 9, 9, 2), FILLABLE(2, 0), RECLAIM_END(2) } },
+	{ "a span of guard pages alone is all guard",
+	  { MAP_OF(STACK, 0), GUARDED(STACK, 0, BURROW_GUARD_PAGES, 0),
+	    GUARDED(STACK, 1, 1, BURROW_GUARD_PAGES), FILLABLE(0, 0),
+	    FILLABLE(BURROW_GUARD_PAGES - 1, 0),
+	    FILLABLE(BURROW_GUARD_PAGES, 0), FREE(0, 0), FREE(1, 0) } },
+	{ "a clone has what the original has",
+	  { MAP(0), MAP_OF(STACK, 2), ALLOC_OF(HEAP, 0, 9, 0, 0),
+	    ALLOC_OF(HEAP, 1, 600, 0, 9), GUARDED(STACK, 2, 5, AT(2, 0)),
+	    TOUCH(5, 100), FREE(1, 0), SET_GEN(77), CLONE, SPANS(2), LIVE(14),
+	    LAZY(96), NR_FREE(2 * ARENA - 14), FIND(0, 0), FIND(2, 0),
+	    FIND(1, -ESTALE), FILLABLE(AT(2, 1), 0), FREE(0, 0), FREE(2, 0),
+	    ALLOC_OF(HEAP, 3, 100, 0, 0), GEN(3, 78), NEEDZERO(3, 1),
+	    LAZY(5) } },
+	{ "a clone finds room where the original does",
+	  { MAP(0), MAP(1), MAP_OF(STACK, 2), ALLOC_OF(HEAP, 0, 600, 0, 0),
+	    ALLOC_OF(HEAP, 1, 1000, 0, 600), FREE(0, 0), CLONE,
+	    ALLOC_OF(HEAP, 2, 601, 0, 1600), ALLOC_OF(HEAP, 3, ARENA, 0, 2201),
+	    ALLOC_OF(STACK, 4, ARENA, 0, AT(2, 0)), OTHER,
+	    ALLOC_OF(HEAP, 2, 601, 0, 1600), ALLOC_OF(HEAP, 3, ARENA, 0, 2201),
+	    ALLOC_OF(STACK, 4, ARENA, 0, AT(2, 0)) } },
+	{ "what happens in a clone does not happen in the original",
+	  { MAP(0), ALLOC_OF(HEAP, 0, 9, 0, 0), TOUCH(0, 9), CLONE,
+	    FREE(0, 0), RECLAIM(1, 0, 9, 9, 0), RECLAIM_END(1), UNMAP(0),
+	    MAP_OF(STACK, 0), OTHER, FIND(0, 0), SPANS(1), LAZY(0),
+	    RESIDENT(0, 9, 1), ALLOC_OF(STACK, 2, 1, 0, -ENOSPC), FREE(0, 0),
+	    LAZY(9), OTHER, LAZY(0), NR_FREE(ARENA),
+	    ALLOC_OF(STACK, 2, 1, 0, 0) } },
+	{ "an arena left out of a clone is deleted there alone",
+	  { MAP(0), MAP(1), MAP_OF(STACK, 2),
+	    ALLOC_OF(HEAP, 0, ARENA + 9, 0, 0),
+	    ALLOC_OF(STACK, 1, 9, 0, AT(2, 0)), TOUCH(0, ARENA), CLONE,
+	    UNMAP(1), SPANS(1), LIVE(9), LAZY(ARENA), FIND(0, -ESTALE),
+	    UNMAP(2), SPANS(0), NR_FREE(ARENA), OTHER, SPANS(2), FIND(0, 0),
+	    FIND(1, 0), LAZY(0), OTHER, RECLAIM(2, 0, ARENA, ARENA, 0) } },
+	{ "a clone of a clone is one",
+	  { MAP(3), ALLOC_OF(HEAP, 0, 9, 0, AT(3, 0)), CLONE,
+	    ALLOC_OF(HEAP, 1, 700, 0, AT(3, 9)), CLONE, FREE(0, 0),
+	    ALLOC_OF(HEAP, 2, 10, 0, AT(3, 709)), SPANS(2), OTHER, SPANS(2),
+	    FIND(0, 0), FIND(1, 0), FIND(2, -ESTALE) } },
 };
 
 #undef MAP
@@ -227,5 +397,19 @@ static const struct coreheap_row coreheap_rows[] = {
 #undef LIVE
 #undef NR_FREE
 #undef LAZY
+#undef MAP_OF
+#undef ALLOC_OF
+#undef GUARDED
+#undef BATCH
+#undef FIND
+#undef CLONE
+#undef OTHER
+#undef FLAGS
+#undef FILLABLE
+#undef RESIDENT
+#undef HEAP
+#undef STACK
+#undef HUGE
+#undef UNIT
 
 #endif

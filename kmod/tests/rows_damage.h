@@ -2,7 +2,8 @@
 /*
  * rows_damage: what bw_core_check() must notice, one kind of damage a row.
  *
- * The heap that is damaged has three arenas of four mapped:
+ * The heap that is damaged has three arenas of four mapped, the third of them
+ * for stacks:
  *
  *	page 0		a live span of 8 pages, all of them resident
  *	page 8		a live span of 1 page
@@ -28,7 +29,8 @@ static inline bool damage_build(struct scene *sc)
 	struct bw_run run[7], out;
 	u32 i;
 
-	if (!scene_map(sc, 0) || !scene_map(sc, 1) || !scene_map(sc, 2))
+	if (!scene_map(sc, 0) || !scene_map(sc, 1) ||
+	    !scene_map_of(sc, 2, BURROW_ARENA_STACK))
 		return false;
 	for (i = 0; i < 7; i++) {
 		struct bw_span_req req = { .npages = npages[i] };
@@ -63,7 +65,7 @@ static inline void damage_chunk_summary(struct bw_core *core)
 
 static inline void damage_arena_summary(struct bw_core *core)
 {
-	core->map[0].sum[1][2].end--;
+	core->map[0].sum[1][1].end--;
 }
 
 static inline void damage_root_summary(struct bw_core *core)
@@ -201,6 +203,52 @@ static inline void damage_state_swap(struct bw_core *core)
 	bw_span_set_state(core, 0, BURROW_SPAN_RECLAIMING);
 }
 
+static inline void damage_stack_summary(struct bw_core *core)
+{
+	core->map[BURROW_ARENA_STACK].sum[1][2].start--;
+}
+
+static inline void damage_stack_hint(struct bw_core *core)
+{
+	core->map[BURROW_ARENA_STACK].hint = AT(2, 1);
+}
+
+static inline void damage_last_map(struct bw_core *core)
+{
+	core->map[BURROW_NR_ARENA_KINDS - 1].sum[1][0].max = 1;
+}
+
+/* The last page of arena 1 and the first of arena 2, in one. */
+static inline void damage_over_kinds(struct bw_core *core, u32 state)
+{
+	u32 page = AT(2, 0) - 1;
+
+	bw_pagemap_take(&core->map[BURROW_ARENA_HEAP], page, 1);
+	bw_pagemap_take(&core->map[BURROW_ARENA_STACK], page + 1, 1);
+	core->arena[1]->nr_free--;
+	bw_span_write(core, page, burrow_word_head(2, 0, 0, state, 9, 0));
+}
+
+static inline void damage_span_over_kinds(struct bw_core *core)
+{
+	damage_over_kinds(core, BURROW_SPAN_LIVE);
+}
+
+static inline void damage_run_over_kinds(struct bw_core *core)
+{
+	damage_over_kinds(core, BURROW_SPAN_RECLAIMING);
+}
+
+static inline void damage_kind_under_span(struct bw_core *core)
+{
+	core->arena[1]->kind = BURROW_ARENA_STACK;
+}
+
+static inline void damage_kind_of_free(struct bw_core *core)
+{
+	core->arena[2]->kind = BURROW_ARENA_HEAP;
+}
+
 static const struct damage_row damage_rows[] = {
 	{ "free pages where no arena is", damage_unmapped_summary, 1 },
 	{ "a chunk's summary is not its bits'", damage_chunk_summary, 2 },
@@ -208,6 +256,10 @@ static const struct damage_row damage_rows[] = {
 	{ "the root is not what is below", damage_root_summary, 2 },
 	{ "a free bit flips and no summary knows", damage_free_bit, 2 },
 	{ "the hint hides a free page", damage_hint, 3 },
+	{ "a summary of another kind is not what is below",
+	  damage_stack_summary, 2 },
+	{ "the hint of another kind hides a free page", damage_stack_hint, 3 },
+	{ "free pages of a kind that no arena is of", damage_last_map, 1 },
 	{ "a page is taken by nobody", damage_taken_without_word, 11 },
 	{ "a free page's word is not zero", damage_word_without_tag, 11 },
 	{ "a page of a span is free", damage_free_in_span, 12 },
@@ -219,6 +271,13 @@ static const struct damage_row damage_rows[] = {
 	{ "a head has another generation", damage_head_gen, 14 },
 	{ "a head is too short for its bodies", damage_short_head, 14 },
 	{ "a head covers nothing, not itself", damage_empty_head, 14 },
+	{ "a span reaches into an arena of another kind",
+	  damage_span_over_kinds, 17 },
+	{ "a run reaches into an arena of another kind",
+	  damage_run_over_kinds, 17 },
+	{ "an arena changes its kind under a span", damage_kind_under_span, 17 },
+	{ "an arena's free pages are in the map of another kind",
+	  damage_kind_of_free, 11 },
 	{ "a span's head covers a free page", damage_long_head, 16 },
 	{ "a run's head covers a free page", damage_long_run, 16 },
 	{ "a span has no state", damage_no_state, 15 },

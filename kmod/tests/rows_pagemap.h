@@ -4,7 +4,7 @@
  *
  * A row says which arenas of a window are there, which of their pages are
  * free, and what is asked for. The page found is taken, found no longer, given
- * back and found again.
+ * back and found again; a map cloned from this one finds it, too.
  */
 #ifndef BW_TESTS_ROWS_PAGEMAP_H
 #define BW_TESTS_ROWS_PAGEMAP_H
@@ -162,6 +162,30 @@ static inline struct verdict pagemap_row_play(const struct pagemap_row *row,
 	return VERDICT_OK;
 }
 
+/* A map of copied leaves; those of the arenas that are there in @sc. */
+static inline struct verdict pagemap_row_clone(const struct pagemap_row *row,
+					       const struct scene *sc)
+{
+	struct verdict v = VERDICT("no memory", 0, 0);
+	struct bw_pagemap *pm;
+	struct scene twin;
+	u32 got;
+	int bad;
+
+	if (!scene_clone(&twin, sc))
+		return v;
+	pm = &twin.core.map[0];
+	got = bw_pagemap_find(pm, row->npages, row->align);
+	bad = bw_pagemap_check(pm);
+	v = VERDICT_OK;
+	if (got != row->want)
+		v = VERDICT("found in a clone", got, row->want);
+	else if (bad)
+		v = VERDICT("check of a clone", bad, 0);
+	scene_free(&twin);
+	return v;
+}
+
 static inline struct verdict pagemap_row_run(const struct pagemap_row *row)
 {
 	struct verdict v = VERDICT("no memory", 0, 0);
@@ -171,6 +195,8 @@ static inline struct verdict pagemap_row_run(const struct pagemap_row *row)
 		return v;
 	if (pagemap_row_build(row, &sc))
 		v = pagemap_row_play(row, &sc);
+	if (!v.why)
+		v = pagemap_row_clone(row, &sc);
 	scene_free(&sc);
 	return v;
 }

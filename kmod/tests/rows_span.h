@@ -10,6 +10,8 @@
 
 #include "scene.h"
 
+#define SPAN_FLAGS	(BURROW_W_NEEDZERO | BURROW_W_HUGE | BURROW_W_GUARD)
+
 struct span_row {
 	const char *name;
 	u32 page;
@@ -39,11 +41,14 @@ static const struct span_row span_rows[] = {
 	{ "all bits of all fields stay apart",
 	  500, 20, (1U << BURROW_W_CLASS_BITS) - 1,
 	  (1U << BURROW_W_KIND_BITS) - 1, (1U << BURROW_W_STATE_BITS) - 1,
-	  BURROW_GEN_MASK, BURROW_W_NEEDZERO | BURROW_W_HUGE },
+	  BURROW_GEN_MASK, SPAN_FLAGS },
 	{ "needzero alone",
 	  500, 3, 0, 0, BURROW_SPAN_LIVE, 0x15555, BURROW_W_NEEDZERO },
 	{ "huge alone",
 	  500, 3, 0, 0, BURROW_SPAN_LIVE, 0x2aaaa, BURROW_W_HUGE },
+	{ "guard alone",
+	  500, 3, 0, BURROW_KIND_STACK, BURROW_SPAN_LIVE, 0x15555,
+	  BURROW_W_GUARD },
 	{ "a reclaiming run has no class and no kind",
 	  600, 90, 0, 0, BURROW_SPAN_RECLAIMING, 7, 0 },
 };
@@ -63,7 +68,7 @@ static inline struct verdict span_row_fields(const struct span_row *row,
 		return VERDICT("state", burrow_word_state(w), row->state);
 	if (burrow_word_gen(w) != row->gen)
 		return VERDICT("gen", burrow_word_gen(w), row->gen);
-	if ((w & (BURROW_W_NEEDZERO | BURROW_W_HUGE)) != row->flags)
+	if ((w & SPAN_FLAGS) != row->flags)
 		return VERDICT("flags", w, row->flags);
 	return VERDICT_OK;
 }

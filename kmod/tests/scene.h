@@ -57,18 +57,33 @@ static inline bool scene_make(struct scene *sc, u32 nr_arenas)
 	return true;
 }
 
-static inline bool scene_map(struct scene *sc, u32 index)
+/* Zeroed memory for an arena and its words, or false and nothing. */
+static inline bool scene_arena(struct bw_core_arena **arena, u64 **kwords)
 {
-	struct bw_core_arena *arena = scene_zalloc(sizeof(*arena));
-	u64 *kwords = scene_zalloc(BURROW_KMETA_SIZE);
+	*arena = scene_zalloc(sizeof(**arena));
+	*kwords = scene_zalloc(BURROW_KMETA_SIZE);
+	if (*arena && *kwords)
+		return true;
+	scene_release(*arena);
+	scene_release(*kwords);
+	return false;
+}
 
-	if (!arena || !kwords) {
-		scene_release(arena);
-		scene_release(kwords);
+static inline bool scene_map_of(struct scene *sc, u32 index, u32 kind)
+{
+	struct bw_core_arena *arena;
+	u64 *kwords;
+
+	if (!scene_arena(&arena, &kwords))
 		return false;
-	}
+	arena->kind = kind;
 	bw_core_arena_add(&sc->core, index, arena, kwords);
 	return true;
+}
+
+static inline bool scene_map(struct scene *sc, u32 index)
+{
+	return scene_map_of(sc, index, BURROW_ARENA_HEAP);
 }
 
 static inline void scene_unmap(struct scene *sc, u32 index)
@@ -94,6 +109,30 @@ static inline void scene_free(struct scene *sc)
 		}
 	}
 	scene_release(sc->table);
+}
+
+/* A heap like @from's in memory of its own. False: there is nothing. */
+static inline bool scene_clone(struct scene *sc, const struct scene *from)
+{
+	const struct bw_core *core = &from->core;
+	struct bw_core_arena *arena;
+	u64 *kwords;
+	u32 i;
+
+	if (!scene_make(sc, core->nr_arenas))
+		return false;
+	for (i = 0; i < core->nr_arenas; i++) {
+		if (!core->arena[i])
+			continue;
+		if (!scene_arena(&arena, &kwords)) {
+			scene_free(sc);
+			return false;
+		}
+		bw_core_arena_clone(&sc->core, i, core->arena[i], arena,
+				    kwords);
+	}
+	bw_core_clone_end(&sc->core, core);
+	return true;
 }
 
 #endif

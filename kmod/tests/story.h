@@ -18,10 +18,37 @@ static inline s64 story_reclaim(struct bw_core *core,
 static inline s64 story_alloc(struct bw_core *core,
 			      const struct story_step *st, struct bw_run *run)
 {
-	struct bw_span_req req = { .npages = st->a, .align = st->b };
+	struct bw_span_req req = {
+		.npages = st->a, .align = st->b, .arena_kind = st->c,
+		.flags = st->op == STORY_GUARDED ? BURROW_W_GUARD : 0,
+	};
 	int err = bw_core_span_alloc(core, &req, run);
 
 	return err ? err : (s64)run->page;
+}
+
+/* The slot gets the last of them. */
+static inline s64 story_batch(struct bw_core *core,
+			      const struct story_step *st, struct bw_run *run)
+{
+	struct bw_span_req req = { .npages = st->a, .arena_kind = st->c };
+	struct bw_run out[STORY_BATCH_MOST];
+	u32 got = bw_core_spans_alloc(core, &req, out,
+				      min(st->b, STORY_BATCH_MOST));
+
+	if (got && got <= STORY_BATCH_MOST)
+		*run = out[got - 1];
+	return got;
+}
+
+/* A good name gives the head word, too. */
+static inline s64 story_find(const struct bw_core *core,
+			     const struct bw_run *run)
+{
+	u64 word = 0;
+	int err = bw_core_span_find(core, run->page, run->gen, &word);
+
+	return !err && word != *bw_span_word(core, run->page) ? -EIO : err;
 }
 
 static inline s64 story_discard(struct bw_core *core,
@@ -47,6 +74,15 @@ static inline s64 story_ask(const struct bw_core *core,
 		return !!(*bw_span_word(core, run->page) & BURROW_W_NEEDZERO);
 	case STORY_STATE:
 		return burrow_word_state(*bw_span_word(core, run->page));
+	case STORY_FLAGS:
+		return *bw_span_word(core, run->page) &
+		       (BURROW_W_GUARD | BURROW_W_HUGE);
+	case STORY_FIND:
+		return story_find(core, run);
+	case STORY_FILLABLE:
+		return bw_core_page_is_fillable(core, st->a);
+	case STORY_RESIDENT:
+		return bw_core_is_resident(core, st->a, st->b);
 	case STORY_USABLE:
 		return bw_core_page_is_usable(core, st->a);
 	case STORY_UNUSED:
@@ -72,12 +108,15 @@ static inline s64 story_do(struct scene *sc, const struct story_step *st,
 
 	switch (st->op) {
 	case STORY_MAP:
-		return scene_map(sc, st->a) ? 0 : -ENOMEM;
+		return scene_map_of(sc, st->a, st->b) ? 0 : -ENOMEM;
 	case STORY_UNMAP:
 		scene_unmap(sc, st->a);
 		return 0;
 	case STORY_ALLOC:
+	case STORY_GUARDED:
 		return story_alloc(core, st, run);
+	case STORY_BATCH:
+		return story_batch(core, st, run);
 	case STORY_FREE:
 		return bw_core_span_free(core, run->page, run->gen, &freed);
 	case STORY_TOUCH:
@@ -104,26 +143,86 @@ static inline s64 story_do(struct scene *sc, const struct story_step *st,
 	}
 }
 
-static inline struct verdict coreheap_row_run(const struct coreheap_row *row)
+/* The heap that the story is about, and the other one. */
+struct story {
+	struct scene sc[2];
+	bool there[2];
+	int at;
+	struct bw_run slot[STORY_SLOTS];
+};
+
+static inline s64 story_clone(struct story *s)
 {
-	struct bw_run slot[STORY_SLOTS] = { { 0 } };
+	int to = !s->at;
+
+	if (s->there[to])
+		scene_free(&s->sc[to]);
+	s->there[to] = scene_clone(&s->sc[to], &s->sc[s->at]);
+	if (!s->there[to])
+		return -ENOMEM;
+	s->at = to;
+	return 0;
+}
+
+static inline s64 story_step(struct story *s, const struct story_step *st)
+{
+	switch (st->op) {
+	case STORY_CLONE:
+		return story_clone(s);
+	case STORY_OTHER:
+		s->at = !s->at;
+		return s->there[s->at] ? 0 : -EINVAL;
+	default:
+		return story_do(&s->sc[s->at], st, &s->slot[st->slot]);
+	}
+}
+
+/* Both heaps: a move in one must not break the other. */
+static inline int story_check(struct story *s)
+{
+	int i, bad = 0;
+
+	for (i = 0; i < 2 && !bad; i++)
+		if (s->there[i])
+			bad = bw_core_check(&s->sc[i].core);
+	return bad;
+}
+
+static inline struct verdict story_play(struct story *s,
+					const struct coreheap_row *row)
+{
 	struct verdict v = VERDICT_OK;
-	struct scene sc;
 	int i;
 
-	if (!scene_make(&sc, STORY_ARENAS))
-		return VERDICT("no memory", 0, 0);
 	for (i = 0; i < STORY_STEPS && row->step[i].op && !v.why; i++) {
 		const struct story_step *st = &row->step[i];
-		s64 got = story_do(&sc, st, &slot[st->slot]);
+		s64 got = story_step(s, st);
+		int bad = story_check(s);
 
 		if (got != st->want)
 			v = VERDICT("came of it", got, st->want);
-		else if (bw_core_check(&sc.core))
-			v = VERDICT("check", bw_core_check(&sc.core), 0);
+		else if (bad)
+			v = VERDICT("check", bad, 0);
 		v.step = i + 1;
 	}
-	scene_free(&sc);
+	return v;
+}
+
+static inline struct verdict coreheap_row_run(const struct coreheap_row *row)
+{
+	struct story *s = scene_zalloc(sizeof(*s));
+	struct verdict v = VERDICT("no memory", 0, 0);
+	int i;
+
+	if (!s)
+		return v;
+	s->there[0] = scene_make(&s->sc[0], STORY_ARENAS);
+	if (s->there[0])
+		v = story_play(s, row);
+	for (i = 0; i < 2; i++)
+		if (s->there[i])
+			scene_free(&s->sc[i]);
+	scene_release(s);
 	return v;
 }
 

@@ -6,8 +6,10 @@
  *	  pair.h		each move on both, and every difference
  *
  * A life goes through tides: in the flood more is allocated than freed, until
- * the heap is full or the tide turns. To see a failure again, give BW_SEED the
- * seed it printed; BW_MOVES multiplies the length of every life.
+ * there is no page left in arenas of some kind or the tide turns. Now and then
+ * the heap is cloned, original and clone live through the same moves, and either
+ * lives on. To see a failure again, give BW_SEED the seed it printed; BW_MOVES
+ * multiplies the length of every life.
  */
 #include "pair.h"
 #include "tap.h"
@@ -16,7 +18,7 @@
  * struct life - a window, and how to live in it
  * @favour:	the arenas that come and go
  * @large:	the largest span, in pages
- * @often:	a full check after so many moves
+ * @often:	a full check after so many moves, a clone more often
  */
 struct life {
 	const char *name;
@@ -44,6 +46,12 @@ static const struct life lives[] = {
 	  ARENAS(0, 1, 4095, 4096, 8191, 8192, 16382, 16383), 20000, 300000,
 	  40000 },
 	{ "small spans only", 2, ARENAS(0, 1), 3, 500000, 20000 },
+};
+
+/* What happened in it. */
+struct tale {
+	u32 full;
+	u32 clones;
 };
 
 /*
@@ -91,14 +99,28 @@ static const struct model_run *draw_run(const struct pair *p)
 	return m->nr_used ? &m->run[m->used[below(m->nr_used)]] : NULL;
 }
 
+/* The kind of an arena that is there, as a rule. */
+static u32 draw_arena_kind(const struct pair *p, const struct life *l)
+{
+	u32 index = l->favour[below(l->nr_favour)];
+	const struct model_arena *a = p->model.arena[index];
+
+	return a && below(8) ? a->kind : below(BURROW_NR_ARENA_KINDS);
+}
+
 static bool move_alloc(struct pair *p, const struct life *l)
 {
-	struct bw_span_req req;
+	struct bw_span_req req = { .flags = 0 };
 
 	req.npages = draw_npages(l->large);
 	req.align = below(4) ? 0 : 1U << below(below(8) ? 7 : 16);
 	req.cls = below(BURROW_NR_CLASSES);
 	req.kind = below(BURROW_NR_KINDS);
+	req.arena_kind = draw_arena_kind(p, l);
+	if (!below(4))
+		req.flags |= BURROW_W_GUARD;
+	if (!below(8))
+		req.flags |= BURROW_W_HUGE;
 	return pair_alloc(p, &req, below(4) ? 1 : 1 + below(PAIR_BATCH));
 }
 
@@ -109,17 +131,21 @@ static bool move_free(struct pair *p)
 	return !run || pair_free(p, run->page, run->gen);
 }
 
-/* A name that is nearly right. */
+/* A name that is nearly right; looked up first, and so is a good one. */
 static bool move_free_stale(struct pair *p, const struct life *l)
 {
 	const struct model_run *run = draw_run(p);
-	u32 page = draw_page(l);
+	u32 page = draw_page(l), gen = below(1 << 18);
 
-	if (!run || !below(4))
-		return pair_free(p, page, below(1 << 18));
-	if (below(2))
-		return pair_free(p, run->page, run->gen - 1 + 2 * below(2));
-	return pair_free(p, run->page + 1 + below(3), run->gen);
+	if (run && !pair_find(p, run->page, run->gen))
+		return false;
+	if (run && below(4)) {
+		bool near = below(2);
+
+		page = run->page + (near ? 0 : 1 + below(3));
+		gen = run->gen + (near ? 2 * below(2) - 1 : 0);
+	}
+	return pair_find(p, page, gen) && pair_free(p, page, gen);
 }
 
 static bool move_discard(struct pair *p, const struct life *l)
@@ -156,13 +182,21 @@ static bool move_touch(struct pair *p, bool resident)
 	return pair_touch(p, run->page + off, n, resident);
 }
 
+/* Half of all arenas are for the heap's own spans. */
+static bool map(struct pair *p, u32 index)
+{
+	u32 kind = below(2) ? BURROW_ARENA_HEAP : below(BURROW_NR_ARENA_KINDS);
+
+	return pair_map(p, index, kind);
+}
+
 static bool move_arena(struct pair *p, const struct life *l)
 {
 	u32 index = l->favour[below(l->nr_favour)];
 
 	/* more often there than not */
 	if (below(3))
-		return pair_map(p, index);
+		return map(p, index);
 	return pair_unmap(p, index);
 }
 
@@ -190,25 +224,96 @@ static bool move(struct pair *p, const struct life *l, bool flood)
 	return pair_ask(p, page, 1 + below(64));
 }
 
-static bool live(struct pair *p, const struct life *l, u64 moves, u64 *full)
+static bool same_moves(struct pair *p, const struct life *l, u64 seed)
+{
+	u32 n, i;
+
+	rng = seed;
+	n = below(3000);
+	for (i = 0; i < n; i++)
+		if (!move(p, l, seed & 1))
+			return false;
+	return true;
+}
+
+/* What is left out of a clone is cloned and then deleted. */
+static bool leave_out(struct pair *clone, const struct life *l)
+{
+	u32 i;
+
+	for (i = 0; i < l->nr_favour; i++)
+		if (below(2) && !pair_unmap(clone, l->favour[i]))
+			return false;
+	return pair_check(clone);
+}
+
+/*
+ * The clone behaves as the original, and neither shows in the other: while one
+ * moves the other's model stands still.
+ */
+static bool clone_lives(struct pair *p, struct pair *clone,
+			const struct life *l)
+{
+	u64 seed = draw();
+
+	if (!pair_is_same(clone, p) || !pair_check(clone))
+		return false;
+	if (!same_moves(p, l, seed) || !pair_check(clone))
+		return false;
+	if (!same_moves(clone, l, seed) || !pair_check(p))
+		return false;
+	if (!pair_is_same(clone, p))
+		return false;
+	return below(2) || (leave_out(clone, l) && pair_check(p));
+}
+
+/* Either of the two lives on. */
+static bool clone_heap(struct pair *p, const struct life *l)
+{
+	struct pair clone, old;
+	bool good;
+
+	while (p->nr_claims)
+		if (!pair_claim_end(p, 0))
+			return false;
+	pair_clone(&clone, p);
+	good = clone_lives(p, &clone, l);
+	if (clone.why[0])
+		snprintf(p->why, sizeof(p->why), "clone: %.180s", clone.why);
+	if (good && below(2)) {
+		old = *p;
+		*p = clone;
+		clone = old;
+	}
+	pair_exit(&clone);
+	return good;
+}
+
+static bool live(struct pair *p, const struct life *l, u64 moves,
+		 struct tale *tale)
 {
 	bool flood = true;
 	u64 i;
 
 	for (i = 0; i < l->nr_favour; i++)
-		pair_map(p, l->favour[i]);
+		map(p, l->favour[i]);
 	for (i = 1; i <= moves; i++) {
-		u64 was = p->model.nr_free;
+		bool was_full = model_is_full(&p->model);
 
 		if (!below(4000))
 			flood = !flood;
 		if (!move(p, l, flood))
 			return false;
-		if (!p->model.nr_free && was) {
+		if (!was_full && model_is_full(&p->model)) {
 			flood = false;
-			++*full;
+			tale->full++;
 		}
 		if (i % l->often == 0 && !pair_check(p))
+			return false;
+		if (below(l->often / 4))
+			continue;
+		tale->clones++;
+		if (!clone_heap(p, l))
 			return false;
 	}
 	/* all of it goes, and nothing stays behind */
@@ -230,17 +335,17 @@ int main(void)
 	for (i = 0; i < sizeof(lives) / sizeof(lives[0]); i++) {
 		const struct life *l = &lives[i];
 		struct pair p;
-		u64 full = 0;
+		struct tale tale = { 0 };
 
 		rng = seed + i;
 		pair_init(&p, l->nr_arenas);
-		if (!tap_ok(live(&p, l, times * l->moves, &full),
+		if (!tap_ok(live(&p, l, times * l->moves, &tale),
 			    "heap and model agree: %s", l->name))
 			tap_note("after %llu moves: %s",
 				 (unsigned long long)p.moves, p.why);
-		tap_note("BW_SEED=%llu: %llu moves, full %llu times",
+		tap_note("BW_SEED=%llu: %llu moves, full %u times, %u clones",
 			 (unsigned long long)seed, (unsigned long long)p.moves,
-			 (unsigned long long)full);
+			 tale.full, tale.clones);
 		pair_exit(&p);
 	}
 	return tap_end();

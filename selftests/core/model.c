@@ -18,6 +18,26 @@ void model_init(struct model *m, u32 nr_arenas)
 	m->arena = must(calloc(nr_arenas, sizeof(*m->arena)));
 }
 
+static void *copy_of(const void *from, size_t bytes)
+{
+	return bytes ? memcpy(must(malloc(bytes)), from, bytes) : NULL;
+}
+
+void model_clone(struct model *m, const struct model *from)
+{
+	u32 i;
+
+	*m = *from;
+	m->arena = copy_of(from->arena, m->nr_arenas * sizeof(*m->arena));
+	for (i = 0; i < m->nr_arenas; i++)
+		if (m->arena[i])
+			m->arena[i] = copy_of(from->arena[i],
+					      sizeof(*m->arena[i]));
+	m->run = copy_of(from->run, m->room * sizeof(*m->run));
+	m->used = copy_of(from->used, m->room * sizeof(*m->used));
+	m->unused = copy_of(from->unused, m->room * sizeof(*m->unused));
+}
+
 void model_exit(struct model *m)
 {
 	u32 i;
@@ -61,6 +81,23 @@ bool model_is_lazy(const struct model *m, u32 page)
 	return model_is_free(m, page) && model_is_resident(m, page);
 }
 
+bool model_is_of(const struct model *m, u32 page, u32 kind)
+{
+	struct model_arena *a = arena_of(m, page);
+
+	return a && a->kind == kind;
+}
+
+bool model_is_full(const struct model *m)
+{
+	u32 kind;
+
+	for (kind = 0; kind < BURROW_NR_ARENA_KINDS; kind++)
+		if (m->nr_of[kind] && !m->nr_free_of[kind])
+			return true;
+	return false;
+}
+
 static bool is_live(enum model_state state)
 {
 	return state == MODEL_LIVE || state == MODEL_DISCARDING;
@@ -75,26 +112,32 @@ static void set_page(struct model *m, u32 page, enum model_state state,
 
 	m->nr_live -= is_live(a->state[i]);
 	m->nr_free -= a->state[i] == MODEL_FREE;
+	m->nr_free_of[a->kind] -= a->state[i] == MODEL_FREE;
 	a->nr_free -= a->state[i] == MODEL_FREE;
 	m->nr_lazy -= a->state[i] == MODEL_FREE && a->resident[i];
 	a->state[i] = state;
 	a->resident[i] = resident;
 	m->nr_live += is_live(state);
 	m->nr_free += state == MODEL_FREE;
+	m->nr_free_of[a->kind] += state == MODEL_FREE;
 	a->nr_free += state == MODEL_FREE;
 	m->nr_lazy += state == MODEL_FREE && resident;
 }
 
-void model_map(struct model *m, u32 index)
+void model_map(struct model *m, u32 index, u32 kind)
 {
 	m->arena[index] = must(calloc(1, sizeof(*m->arena[index])));
 	m->arena[index]->nr_free = BURROW_ARENA_PAGES;
+	m->arena[index]->kind = kind;
 	m->nr_free += BURROW_ARENA_PAGES;
+	m->nr_of[kind]++;
+	m->nr_free_of[kind] += BURROW_ARENA_PAGES;
 }
 
 void model_unmap(struct model *m, u32 index)
 {
 	u32 page = index * BURROW_ARENA_PAGES, i;
+	u32 kind = m->arena[index]->kind;
 
 	for (i = 0; i < BURROW_ARENA_PAGES; i++) {
 		struct model_run *run = model_run_at(m, page + i);
@@ -105,12 +148,14 @@ void model_unmap(struct model *m, u32 index)
 	/* no longer lazy, then no longer there */
 	model_set_resident(m, page, BURROW_ARENA_PAGES, false);
 	m->nr_free -= BURROW_ARENA_PAGES;
+	m->nr_of[kind]--;
+	m->nr_free_of[kind] -= BURROW_ARENA_PAGES;
 	free(m->arena[index]);
 	m->arena[index] = NULL;
 }
 
-/* The first free page at or above @page, or BW_NO_PAGE. */
-static u32 next_free(const struct model *m, u32 page)
+/* The first free page of a kind at or above @page, or BW_NO_PAGE. */
+static u32 next_free(const struct model *m, u32 page, u32 kind)
 {
 	u32 index = page / BURROW_ARENA_PAGES, off = page % BURROW_ARENA_PAGES;
 
@@ -118,7 +163,7 @@ static u32 next_free(const struct model *m, u32 page)
 		struct model_arena *a = m->arena[index];
 		u8 *at;
 
-		if (!a || !a->nr_free)
+		if (!a || a->kind != kind || !a->nr_free)
 			continue;
 		at = memchr(a->state + off, MODEL_FREE,
 			    BURROW_ARENA_PAGES - off);
@@ -129,24 +174,38 @@ static u32 next_free(const struct model *m, u32 page)
 	return BW_NO_PAGE;
 }
 
-u32 model_find(const struct model *m, u32 npages, u32 align)
+u32 model_find(const struct model *m, u32 npages, u32 align, u32 kind)
 {
-	u32 page = next_free(m, 0);
+	u32 page = next_free(m, 0, kind);
 
 	while (page != BW_NO_PAGE) {
 		u32 n = 0;
 
 		if (page % align) {
-			page = next_free(m, page - page % align + align);
+			page = next_free(m, page - page % align + align, kind);
 			continue;
 		}
-		while (n < npages && model_is_free(m, page + n))
+		while (n < npages && model_is_free(m, page + n) &&
+		       model_is_of(m, page + n, kind))
 			n++;
 		if (n == npages)
 			return page;
-		page = next_free(m, page + n);
+		page = next_free(m, page + n, kind);
 	}
 	return BW_NO_PAGE;
+}
+
+u32 model_reclaimable(const struct model *m, u32 page, u32 end, u32 most)
+{
+	struct model_arena *a = arena_of(m, page);
+	u32 unit = a ? model_unit(a->kind) : 1, n = 0;
+
+	if (!a || page % unit)
+		return 0;
+	while (n < max(most, unit) && page + n < end &&
+	       model_is_lazy(m, page + n) && model_is_of(m, page + n, a->kind))
+		n++;
+	return n - n % unit;
 }
 
 struct model_run *model_run_at(const struct model *m, u32 page)

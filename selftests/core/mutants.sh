@@ -20,7 +20,7 @@ mkdir -p "$dir"
 # The first test that fails, or nothing.
 hunt()
 {
-	for t in rows exhaustive window differential reader; do
+	for t in rows exhaustive kinds window differential reader; do
 		if ! timeout 300 make -s -C "$dir/tree" -f selftests/core.mk \
 		     O=out CORE_CC="$cc" CORE_WERROR=-w "out/core/$cc/$t" \
 		     > "$dir/make.log" 2>&1; then
@@ -28,7 +28,7 @@ hunt()
 			echo 'THE COMPILER'
 			return
 		fi
-		if ! timeout 100 "$dir/tree/out/core/$cc/$t" \
+		if ! timeout 200 "$dir/tree/out/core/$cc/$t" \
 		     > "$dir/$t.log" 2>&1; then
 			echo "$t"
 			return
@@ -79,9 +79,9 @@ fi
 
 m=pagemap.c
 mutant 'a run that fits exactly is not taken' $m \
-	's/return s->run >= s->need;/return s->run > s->need;/'
+	's/return s->run >= s->need + /return s->run > s->need + /'
 mutant 'a run one page short is taken' $m \
-	's/return s->run >= s->need;/return s->run + 1 >= s->need;/'
+	's/return s->run >= s->need + /return s->run + 1 >= s->need + /'
 mutant 'a run ends in a word and goes on in the next' $m \
 	'/^static bool search_bits/,/^}/s/\ts->run = 0;//'
 mutant 'the search loses the run before a node' $m \
@@ -95,7 +95,7 @@ mutant 'alignment is counted from the wrong side' $m \
 mutant 'an aligned run begins where the free one does' $m \
 	's/return (s->page + s->mask) & ~s->mask;/return s->page;/'
 mutant 'the longest run inside a word is not looked for' $m \
-	's/if (s.max < 62)/if (s.max < 61)/'
+	's/if (s.max < env_popcount(x))/if (s.max + 1 < env_popcount(x))/'
 mutant 'the end of a chunk is the longest run' $m \
 	'/^static struct bw_sum sum_of_bits/,/^}/s/s.end = run;/s.end = s.max;/'
 mutant 'a summary forgets the run before a child' $m \
@@ -117,7 +117,7 @@ mutant 'the hint skips a page when one is taken' $m \
 mutant 'the hint stays when a page below is given back' $m \
 	'/^void bw_pagemap_give/,/^}/s/pm->hint = min(pm->hint, page);//'
 mutant 'the hint stays when an arena appears below' $m \
-	'/^void bw_pagemap_arena_add/,/^}/s/pm->hint = min(pm->hint, page);//'
+	'/^void bw_pagemap_arena_clone/,/^}/s/pm->hint = min(pm->hint, page);//'
 mutant 'the hint follows large requests' $m \
 	's/if (npages == 1 && align == 1 /if (align == 1 /'
 mutant 'the hint follows aligned requests' $m \
@@ -129,7 +129,92 @@ mutant 'a short run at the hint is good enough' $m \
 mutant 'the free pages behind a span are counted short' $m \
 	'/^u32 bw_pagemap_run/,/^}/s/if (ones < 64 - off % 64)/if (ones < 64)/'
 
+mutant 'an arena appears and no summary knows' $m \
+	'/^void bw_pagemap_arena_clone/,/^}/s/\tstale(.*;//'
+mutant 'the summaries above a cloned arena are not mended' $m \
+	'/^void bw_pagemap_arena_clone/,/^}/s/\tmemset(leaf->chunk.*;//'
+mutant 'an arena that appears is not all free' $m \
+	's/memset(leaf->free, 0xff, sizeof(leaf->free))/memset(leaf->free, 0xff, sizeof(leaf->free) - 1)/'
+mutant 'the map behind another begins at an odd place' $m \
+	's/return (bytes + 7) & ~(size_t)7;/return bytes;/'
+
 m=coreheap.c
+mutant 'there is memory for the map of one kind only' $m \
+	's/BURROW_NR_ARENA_KINDS \* bw_pagemap_bytes(nr_arenas)/bw_pagemap_bytes(nr_arenas)/'
+mutant 'the maps of all kinds share their memory' $m \
+	's/tables + kind \* bw_pagemap_bytes(nr_arenas)/tables/'
+mutant 'an arena enters the map of another kind' $m \
+	's/bw_pagemap_arena_add(&core->map\[arena->kind\]/bw_pagemap_arena_add(\&core->map[0]/'
+mutant 'an arena leaves the map of another kind' $m \
+	's/bw_pagemap_arena_del(&core->map\[a->kind\]/bw_pagemap_arena_del(\&core->map[0]/'
+mutant 'pages move in the map of another kind' $m \
+	's/return &core->map\[arena_of(core, page)->kind\];/return \&core->map[0 * page];/'
+mutant 'a span is looked for in arenas of another kind' $m \
+	's/map = &core->map\[req->arena_kind\];/map = \&core->map[0];/'
+mutant 'a reclaim crosses a border of kinds' $m \
+	's/if (!a || a->kind != kind)/if (!a || kind > 99)/'
+mutant 'a reclaim stops at each border of arenas' $m \
+	's/if (!a || a->kind != kind)/if (!a || (n \&\& !off))/'
+mutant 'a range of another kind is never unused' $m \
+	'/^bool bw_core_range_is_unused/,/^}/s/if (head == BW_NO_PAGE) {/if (head == BW_NO_PAGE \&\& arena_of(core, page)->kind)\n\t\t\treturn false;\n\t\t&/'
+mutant 'a huge arena loses pages that are no unit' $m \
+	's/& ~(unit - 1);/;/'
+mutant 'a reclaim begins inside a unit' $m \
+	'/^static u32 find_lazy/,/^}/s/if (at % unit)/if (!unit)/'
+mutant 'a reclaim of a few pages takes none of a huge arena' $m \
+	's/min(max(most, unit), end - at)/min(most, end - at)/'
+mutant 'a unit that may not go hides those behind it' $m \
+	's/page = at + unit - at % unit;/page = end;/'
+mutant 'a guard is filled' $m \
+	's/!(word & BURROW_W_GUARD \&\& .*);/true;/'
+mutant 'a guard is one page too short' $m \
+	's/page - head < BURROW_GUARD_PAGES/page - head + 1 < BURROW_GUARD_PAGES/'
+mutant 'a guard is one page too long' $m \
+	's/page - head < BURROW_GUARD_PAGES/page - head <= BURROW_GUARD_PAGES/'
+mutant 'all spans have a guard' $m \
+	's/!(word & BURROW_W_GUARD \&\& /!(/'
+mutant 'a guard may be touched' $m \
+	'/^bool bw_core_page_is_usable/,/^}/s/if (bw_core_page_is_fillable(core, page))/if (bw_span_head_of(core, page) != BW_NO_PAGE \&\& (bw_core_page_is_fillable(core, page) || bw_core_page_is_fillable(core, page + BURROW_GUARD_PAGES)))/'
+mutant 'the flags of a request are forgotten' $m \
+	's/req->flags | flags));/flags));/'
+mutant 'needzero drives out the flags of a request' $m \
+	's/req->flags | flags));/flags ? flags : req->flags));/'
+mutant 'a span that is discarded is found as a good one' $m \
+	'/^int bw_core_span_find/,/^}/s/return -EBUSY;/return 0;/'
+mutant 'a name that is stale is busy' $m \
+	'/^int bw_core_span_find/,/^}/s/return -ESTALE;/return -EBUSY;/'
+mutant 'a run under reclaim is found as a span' $m \
+	'/^int bw_core_span_find/,/^}/s/default:/case BURROW_SPAN_RECLAIMING:\n\t\treturn 0;\n\t&/'
+mutant 'a range is resident only if its last page is' $m \
+	'/^bool bw_core_is_resident/,/^}/s/a->resident\[w\] & mask/a->resident[w] \& mask \& ~(mask >> 1)/'
+mutant 'a range is resident where it is not' $m \
+	'/^bool bw_core_is_resident/,/^}/s/a->resident\[w\] & mask/a->resident[w]/'
+mutant 'a clone has words of its own for half an arena' $m \
+	's/memcpy(kwords, from->kwords, BURROW_KMETA_SIZE);/memcpy(kwords, from->kwords, BURROW_KMETA_SIZE \/ 2);/'
+mutant 'a clone writes the words of the original' $m \
+	'/^void bw_core_arena_clone/,/^}/s/\tarena->kwords = kwords;//'
+mutant 'a clone forgets what was resident' $m \
+	'/^void bw_core_arena_clone/,/^}/s/arena->kwords = kwords;/&\n\tmemset(arena->resident, 0, sizeof(arena->resident));/'
+mutant 'a cloned arena enters the map of another kind' $m \
+	's/bw_pagemap_arena_clone(&core->map\[arena->kind\]/bw_pagemap_arena_clone(\&core->map[0]/'
+mutant 'a cloned arena is all free' $m \
+	'/^void bw_core_arena_clone/,/^}/s/bw_pagemap_arena_clone(/bw_pagemap_arena_add(/'
+mutant 'a clone gives out generations from the start' $m \
+	's/core->gen = from->gen;//'
+mutant 'a clone counts no spans' $m \
+	's/core->nr_spans = from->nr_spans;//'
+mutant 'a clone counts no live pages' $m \
+	's/core->nr_live = from->nr_live;//'
+mutant 'a clone counts no free pages' $m \
+	's/core->nr_free = from->nr_free;//'
+mutant 'a clone counts no lazy pages' $m \
+	's/core->nr_lazy = from->nr_lazy;//'
+mutant 'check looks at the map of one kind only' $m \
+	'/^int bw_core_check/,/^}/s/kind < BURROW_NR_ARENA_KINDS/kind < 1/'
+mutant 'check does not see a span in arenas of two kinds' $m \
+	's/if (arena_of(core, start)->kind != a->kind)/if (!core)/'
+mutant 'check looks for free pages in the map of another kind' $m \
+	's/bw_pagemap_is_free(&core->map\[a->kind\], page)/bw_pagemap_is_free(\&core->map[0], page)/'
 mutant 'a generation is given out twice' $m \
 	's/core->gen = (core->gen + 1)/core->gen = (core->gen | 1)/'
 mutant 'generations do not wrap' $m \
@@ -143,9 +228,9 @@ mutant 'a span may be too large for its head word' $m \
 mutant 'a batch is one span too long' $m \
 	's/bw_pagemap_run(map, page, nr \* n) \/ n/bw_pagemap_run(map, page, nr * n + n) \/ n/'
 mutant 'a span is freed while it is discarded' $m \
-	'/case BURROW_SPAN_DISCARDING:/{n;s/return -EBUSY/break/}'
+	'/^int bw_core_span_free/,/^}/s/if (err)/if (err \&\& err != -EBUSY)/'
 mutant 'a run under reclaim is freed' $m \
-	'/^int bw_core_span_free/,/^}/s/default:/case BURROW_SPAN_RECLAIMING: break; default:/'
+	'/^int bw_core_span_free/,/^}/s/if (err)/if (err \&\& !find_run(core, page, gen, \&word))/'
 mutant 'a name of another generation is good' $m \
 	's/burrow_word_gen(\*word) == gen;/(gen | 1);/'
 mutant 'a discard reaches beyond its span' $m \
@@ -161,7 +246,7 @@ mutant 'the lazy count forgets what is freed' $m \
 mutant 'an arena counts lazy pages that are taken' $m \
 	's/a->nr_lazy += free ? res : -res;/a->nr_lazy += free ? res : 0;/'
 mutant 'a reclaim takes pages behind the end' $m \
-	's/lazy_run(core, at, min(most, end - at))/lazy_run(core, at, most)/'
+	's/min(max(most, unit), end - at)/max(most, unit)/'
 mutant 'a reclaim takes live pages' $m \
 	'/^static u32 next_lazy/,/^}/s/a->leaf.free\[off \/ 64\] & //'
 mutant 'a reclaim looks for lazy pages in the next word too soon' $m \

@@ -39,15 +39,37 @@ void pair_exit(struct pair *p)
 	model_exit(&p->model);
 }
 
-bool pair_map(struct pair *p, u32 index)
+void pair_clone(struct pair *p, const struct pair *from)
 {
+	const struct bw_core *core = &from->core;
+	u32 i;
+
+	*p = *from;
+	if (from->nr_claims)
+		abort();
+	p->table = zalloc(bw_core_bytes(core->nr_arenas));
+	bw_core_init(&p->core, p->table, core->nr_arenas);
+	for (i = 0; i < core->nr_arenas; i++)
+		if (core->arena[i])
+			bw_core_arena_clone(&p->core, i, core->arena[i],
+					    zalloc(sizeof(*core->arena[i])),
+					    zalloc(BURROW_KMETA_SIZE));
+	bw_core_clone_end(&p->core, core);
+	model_clone(&p->model, &from->model);
+}
+
+bool pair_map(struct pair *p, u32 index, u32 kind)
+{
+	struct bw_core_arena *arena;
+
 	if (p->why[0])
 		return false;
 	if (p->model.arena[index])
 		return true;
-	model_map(&p->model, index);
-	bw_core_arena_add(&p->core, index, zalloc(sizeof(struct bw_core_arena)),
-			  zalloc(BURROW_KMETA_SIZE));
+	model_map(&p->model, index, kind);
+	arena = zalloc(sizeof(*arena));
+	arena->kind = kind;
+	bw_core_arena_add(&p->core, index, arena, zalloc(BURROW_KMETA_SIZE));
 	return pair_counts(p, "map");
 }
 
@@ -87,21 +109,37 @@ static bool run_is_same(struct pair *p, const char *what,
 static bool span_is_same(struct pair *p, const struct bw_span_req *req,
 			 const struct bw_run *out)
 {
-	u32 page = model_find(&p->model, req->npages, max(req->align, 1U));
+	u32 page = model_find(&p->model, req->npages, max(req->align, 1U),
+			      req->arena_kind);
 	struct model_run *run;
 
 	if (page == BW_NO_PAGE)
-		return pair_differs(p, "alloc of %u align %u: %u, not ENOSPC",
-				    req->npages, req->align, out->page);
+		return pair_differs(p, "alloc of %u align %u kind %u: %u, not "
+				    "ENOSPC", req->npages, req->align,
+				    req->arena_kind, out->page);
 	run = model_run_add(&p->model, page, req->npages, MODEL_LIVE);
 	run->gen = next_gen(p);
 	run->cls = req->cls;
 	run->kind = req->kind;
+	run->flags = req->flags;
 	return run_is_same(p, "alloc", out, run);
 }
 
-bool pair_alloc(struct pair *p, const struct bw_span_req *req, u32 nr)
+/* The request as the core may be given it. */
+static struct bw_span_req in_units(const struct bw_span_req *req)
 {
+	u32 unit = model_unit(req->arena_kind);
+	struct bw_span_req r = *req;
+
+	r.npages += (unit - r.npages % unit) % unit;
+	if (unit > 1)
+		r.align = max(r.align, unit);
+	return r;
+}
+
+bool pair_alloc(struct pair *p, const struct bw_span_req *asked, u32 nr)
+{
+	const struct bw_span_req units = in_units(asked), *req = &units;
 	u32 align = max(req->align, 1U), got, i, next;
 	struct bw_run out[PAIR_BATCH];
 
@@ -119,7 +157,7 @@ bool pair_alloc(struct pair *p, const struct bw_span_req *req, u32 nr)
 	/* Why it stopped: no room at all, or none right behind. */
 	if (got && (got == nr || req->npages % align))
 		return true;
-	next = model_find(&p->model, req->npages, align);
+	next = model_find(&p->model, req->npages, align, req->arena_kind);
 	if (got ? next != out[got - 1].page + req->npages : next == BW_NO_PAGE)
 		return pair_counts(p, "alloc");
 	return pair_differs(p, "alloc of %u align %u stopped at %u of %u",
@@ -129,18 +167,12 @@ bool pair_alloc(struct pair *p, const struct bw_span_req *req, u32 nr)
 bool pair_free(struct pair *p, u32 page, u32 gen)
 {
 	struct model_run *run = model_run_at(&p->model, page);
-	int want = -ESTALE, got;
+	int want = pair_name_is_good(p, page, gen), got;
 	struct model_run gone;
 	struct bw_run out;
 
 	if (p->why[0])
 		return false;
-	if (run && run->page == page && run->gen == gen) {
-		if (run->state == MODEL_LIVE)
-			want = 0;
-		else if (run->state == MODEL_DISCARDING)
-			want = -EBUSY;
-	}
 	got = bw_core_span_free(&p->core, page, gen, &out);
 	if (got != want)
 		return pair_differs(p, "free of %u gen %u is %d, not %d", page,
@@ -208,11 +240,10 @@ bool pair_reclaim(struct pair *p, u32 page, u32 end, u32 most)
 		return false;
 	if (claims_full(p))
 		return true;
-	while (page < end && !model_is_lazy(&p->model, page))
+	while (page < end &&
+	       !(n = model_reclaimable(&p->model, page, end, most)))
 		page += model_is_mapped(&p->model, page) ? 1 :
 			BURROW_ARENA_PAGES - page % BURROW_ARENA_PAGES;
-	while (n < most && page + n < end && model_is_lazy(&p->model, page + n))
-		n++;
 	got = bw_core_reclaim_begin(&p->core, from, end, most, &out);
 	if (got != !!n)
 		return pair_differs(p, "reclaim in %u to %u: %d, not %u+%u",
@@ -255,12 +286,17 @@ bool pair_claim_end(struct pair *p, u32 claim)
 bool pair_touch(struct pair *p, u32 page, u32 npages, bool resident)
 {
 	struct model_run *run = model_run_at(&p->model, page);
+	u32 unit;
 
 	if (p->why[0])
 		return false;
 	if (!run || run->state == MODEL_RECLAIMING)
 		return true;
 	npages = min(npages, run->page + run->npages - page);
+	unit = model_unit(p->model.arena[page / BURROW_ARENA_PAGES]->kind);
+	npages += page % unit;
+	page -= page % unit;
+	npages += (unit - npages % unit) % unit;
 	model_set_resident(&p->model, page, npages, resident);
 	if (resident)
 		bw_core_set_resident(&p->core, page, npages);

@@ -36,27 +36,42 @@ struct pair {
 
 void pair_init(struct pair *p, u32 nr_arenas);
 void pair_exit(struct pair *p);
+/*
+ * @p becomes a copy of @from that shares nothing with it; a claim is nobody's
+ * to copy, so @from has none. A pair that has failed is copied as that.
+ */
+void pair_clone(struct pair *p, const struct pair *from);
 
 /* The arena appears if it is not there, or goes if it is. */
-bool pair_map(struct pair *p, u32 index);
+bool pair_map(struct pair *p, u32 index, u32 kind);
 bool pair_unmap(struct pair *p, u32 index);
 
-/* Up to @nr spans, PAIR_BATCH at most. */
+/*
+ * Up to @nr spans, PAIR_BATCH at most; as many pages as asked for, or up to the
+ * next whole unit in huge arenas.
+ */
 bool pair_alloc(struct pair *p, const struct bw_span_req *req, u32 nr);
 /* Any page and generation, whether there is such a span or not. */
 bool pair_free(struct pair *p, u32 page, u32 gen);
+/* Likewise; changes nothing. */
+bool pair_find(struct pair *p, u32 page, u32 gen);
 /* Any range at all; the claim is kept if there is room for it. */
 bool pair_discard(struct pair *p, u32 page, u32 npages);
 /* @page <= @end <= pages of the window, @most > 0. */
 bool pair_reclaim(struct pair *p, u32 page, u32 end, u32 most);
 bool pair_claim_end(struct pair *p, u32 claim);
 
-/* Pages of the live span at @page, from there on, get frames or lose them. */
+/*
+ * Pages of the live span at @page, from there on, get frames or lose them, and
+ * so does the rest of their units.
+ */
 bool pair_touch(struct pair *p, u32 page, u32 npages, bool resident);
 
 /* The questions that change nothing. */
 bool pair_ask(struct pair *p, u32 page, u32 npages);
 /* Looks at every page and every summary. */
 bool pair_check(struct pair *p);
+/* No page of the two heaps and no counter differs; else p->why says which. */
+bool pair_is_same(struct pair *p, const struct pair *other);
 
 #endif

@@ -14,15 +14,17 @@ static struct bw_core core;
 static struct bw_core_arena *arenas;
 static u64 *kwords;
 
-static void window_make(void *table, u32 step)
+static void window_make(void *table, u32 step, u32 nr_kinds)
 {
 	u32 i;
 
 	memset(table, 0, bw_core_bytes(ALL));
 	memset(arenas, 0, ALL * sizeof(*arenas));
 	bw_core_init(&core, table, ALL);
-	for (i = 0; i < ALL; i += step)
+	for (i = 0; i < ALL; i += step) {
+		arenas[i].kind = i % nr_kinds;
 		bw_core_arena_add(&core, i, &arenas[i], kwords);
+	}
 }
 
 static bool root_is(u32 start, u32 most, u32 end)
@@ -85,6 +87,25 @@ static bool first_fit_follows(void)
 	       root_is(0, 0, 0) && !core.nr_free;
 }
 
+/* Kinds in turn: the one after the first that a search may find is its own. */
+static bool each_kind_is_found(void)
+{
+	u32 i, kind;
+
+	for (i = 0; i < ALL; i++) {
+		kind = i % BURROW_NR_ARENA_KINDS;
+		if (bw_pagemap_find(&core.map[kind], ARENA, 1) != AT(i, 0) ||
+		    bw_pagemap_find(&core.map[kind], ARENA + 1, 1) != BW_NO_PAGE)
+			return false;
+		bw_core_arena_del(&core, i);
+	}
+	for (kind = 0; kind < BURROW_NR_ARENA_KINDS; kind++)
+		if (bw_pagemap_check(&core.map[kind]) ||
+		    bw_pagemap_find(&core.map[kind], 1, 1) != BW_NO_PAGE)
+			return false;
+	return !core.nr_free;
+}
+
 int main(void)
 {
 	void *table = scene_zalloc(bw_core_bytes(ALL));
@@ -93,7 +114,7 @@ int main(void)
 	kwords = scene_zalloc(BURROW_KMETA_SIZE);
 	if (!table || !arenas || !kwords)
 		return 1;
-	window_make(table, 1);
+	window_make(table, 1, 1);
 	tap_ok(root_is(BURROW_MAX_PAGES, BURROW_MAX_PAGES, 0),
 	       "a window full of arenas is one free run");
 	tap_ok(refuses(BURROW_MAX_PAGES),
@@ -102,11 +123,14 @@ int main(void)
 	       "a run across any border of arenas is found");
 	tap_ok(first_fit_follows(),
 	       "the first fit follows the arenas that are left");
-	window_make(table, 2);
+	window_make(table, 2, 1);
 	tap_ok(root_is(ARENA, ARENA, 0) &&
 	       bw_pagemap_find(&core.map[0], ARENA, ARENA) == 0 &&
 	       bw_pagemap_find(&core.map[0], ARENA + 1, 1) == BW_NO_PAGE,
 	       "no run crosses an arena that is not there");
+	window_make(table, 1, BURROW_NR_ARENA_KINDS);
+	tap_ok(each_kind_is_found(),
+	       "each kind is found in its own arenas, however they lie");
 	scene_release(table);
 	scene_release(arenas);
 	scene_release(kwords);

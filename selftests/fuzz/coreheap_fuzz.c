@@ -7,9 +7,10 @@
  *	    pair.h		each move on both, and every difference
  *
  * The first byte sizes the window, the second tells which of its arenas are
- * mapped. Each move is an opcode and its arguments; missing bytes are zero.
- * Whatever the bytes are, the moves are legal: the core's callers check ranges
- * before they ask, and so does this one.
+ * mapped, and of what kinds. Each move is an opcode and its arguments; missing
+ * bytes are zero. Whatever the bytes are, the moves are legal: the core's callers
+ * check ranges before they ask, and so does this one. There may be two heaps, one
+ * cloned from the other: moves go to either, both must agree with their models.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -76,7 +77,7 @@ static const struct model_run *some_run(struct tape *t, const struct pair *p)
 	return m->nr_used ? &m->run[m->used[i % m->nr_used]] : NULL;
 }
 
-static bool move_alloc(struct tape *t, struct pair *p, bool batch)
+static bool move_alloc(struct tape *t, struct pair *p, u32 arg, bool batch)
 {
 	u32 shape = byte(t);
 	struct bw_span_req req = {
@@ -84,6 +85,9 @@ static bool move_alloc(struct tape *t, struct pair *p, bool batch)
 		.align = shape & 0xf0 ? 0 : 1U << (shape & 0xf),
 		.cls = shape % BURROW_NR_CLASSES,
 		.kind = shape % BURROW_NR_KINDS,
+		.arena_kind = (arg & 3) % BURROW_NR_ARENA_KINDS,
+		.flags = (arg & 4 ? BURROW_W_GUARD : 0) |
+			 (arg & 8 ? BURROW_W_HUGE : 0),
 	};
 
 	return pair_alloc(p, &req, batch ? 1 + byte(t) % PAIR_BATCH : 1);
@@ -104,21 +108,77 @@ static bool move_reclaim(struct tape *t, struct pair *p)
 	return pair_reclaim(p, min(page, all), min(end, all), length(t));
 }
 
+/* The heaps: moves go to @p[0], @p[1] is there or not. */
+struct heaps {
+	struct pair *p[2];
+	struct pair room[2];
+};
+
+/* The other heap becomes a clone of this one, unless a claim is open. */
+static void move_clone(struct heaps *h)
+{
+	struct pair *to = h->p[1];
+
+	if (h->p[0]->nr_claims)
+		return;
+	if (to)
+		pair_exit(to);
+	h->p[1] = to ? to : &h->room[1];
+	pair_clone(h->p[1], h->p[0]);
+}
+
+static void move_other(struct heaps *h)
+{
+	struct pair *was = h->p[0];
+
+	if (!h->p[1])
+		return;
+	h->p[0] = h->p[1];
+	h->p[1] = was;
+}
+
+static bool move_rare(struct tape *t, struct heaps *h, u32 arg)
+{
+	struct pair *p = h->p[0];
+	const struct model_run *run;
+
+	switch (arg) {
+	case 0:
+		return pair_check(p);
+	case 1:
+		move_clone(h);
+		return true;
+	case 2:
+		move_other(h);
+		return true;
+	case 3:
+		run = some_run(t, p);
+		return !run || pair_find(p, run->page, run->gen);
+	case 4:
+		run = some_run(t, p);
+		return !run || pair_find(p, run->page, run->gen - byte(t));
+	default:
+		return true;
+	}
+}
+
 /* At most one argument of a call reads the tape: their order is open in C. */
-static bool move(struct tape *t, struct pair *p)
+static bool move(struct tape *t, struct heaps *h)
 {
 	u32 op = byte(t), arg = op >> 4, page;
+	struct pair *p = h->p[0];
 
 	switch (op & 0xf) {
 	case 0:
-		return pair_map(p, byte(t) % p->model.nr_arenas);
+		return pair_map(p, byte(t) % p->model.nr_arenas,
+				(arg & 3) % BURROW_NR_ARENA_KINDS);
 	case 1:
 		return pair_unmap(p, byte(t) % p->model.nr_arenas);
 	case 2:
 	case 3:
-		return move_alloc(t, p, false);
+		return move_alloc(t, p, arg, false);
 	case 4:
-		return move_alloc(t, p, true);
+		return move_alloc(t, p, arg, true);
 	case 5:
 	case 6:
 		return move_free(t, p);
@@ -143,7 +203,7 @@ static bool move(struct tape *t, struct pair *p)
 		page = place(t, p);
 		return pair_ask(p, page, length(t));
 	default:
-		return arg || pair_check(p);
+		return move_rare(t, h, arg);
 	}
 }
 
@@ -162,15 +222,21 @@ int LLVMFuzzerTestOneInput(const u8 *data, size_t size)
 {
 	struct tape t = { data, data + size };
 	u32 nr_arenas = 1 + byte(&t) % 20, mapped = byte(&t), i;
-	struct pair p;
+	struct heaps h = { .p = { &h.room[0], NULL } };
+	u32 kinds = mapped >> 3;
 
-	pair_init(&p, nr_arenas);
-	for (i = 0; i < min(nr_arenas, 3U); i++)
+	pair_init(h.p[0], nr_arenas);
+	for (i = 0; i < min(nr_arenas, 3U); i++) {
 		if (mapped >> i & 1)
-			or_die(&p, pair_map(&p, i));
+			or_die(h.p[0], pair_map(h.p[0], i, kinds %
+						BURROW_NR_ARENA_KINDS));
+		kinds /= BURROW_NR_ARENA_KINDS;
+	}
 	for (i = 0; i < MOST_MOVES && t.at < t.end; i++)
-		or_die(&p, move(&t, &p));
-	or_die(&p, pair_check(&p));
-	pair_exit(&p);
+		or_die(h.p[0], move(&t, &h));
+	for (i = 0; i < 2 && h.p[i]; i++) {
+		or_die(h.p[i], pair_check(h.p[i]));
+		pair_exit(h.p[i]);
+	}
 	return 0;
 }

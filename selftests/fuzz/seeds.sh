@@ -53,3 +53,19 @@ seed gap 12 05  02 10 cf ff  02 10 20  0e 01 00 40  00 01  02 10 cf ff  0f
 # discards and what they forbid
 seed discard 02 01  02 10 20  0c 01 00 20  08 00 00 00 03 05  07 01 00 00 \
 	0d 01 00 04  0b  05 00  0e 01 00 10
+# two arenas of different kinds side by side, spans up to the border, reclaim
+seed kinds 02 0b  12 10 cf ff  12 10 bf  12 10 3f  02 10 20 \
+	0c 02 40 3f  0c 05 00 20  05 03  05 02 \
+	09 02 40 c0 ff ff ff  09 02 40 c0 ff ff ff  0a  0a  0f
+# whole units of a huge arena, and a reclaim that cuts through one
+seed units 02 11  22 10 c1 00  0c 01 00 c1 80  05 00  09 01 80 ff ff 20  0a  0f
+# an arena that comes back as another kind
+seed other_kind 02 0b  02 10 30  12 10 30  01 00  10 00  12 10 c8 00  02 10 01  0f
+# guards: what may be filled, in a span and after it
+seed guard 02 09  52 10 09  0e 01 00 09  08 00 00 00 03 05  0e 01 02 01  0a \
+	05 00  0e 01 00 09  3f 00
+# a clone, moves on both, a clone of the clone
+seed clone 02 0b  02 10 cf ff  12 10 20  0c 01 00 10  05 01  1f  05 00  2f  12 10 cf 01 \
+	3f 00  05 00  1f  2f  02 10 cf ff  0f  2f  01 01  0f
+# a clone is refused while a claim is open
+seed clone_claim 02 01  02 10 20  08 00 00 00 03 05  1f  2f  0a  1f  2f  05 00  0f
