@@ -3,10 +3,14 @@
  * hostile: U-words are the process's own, whatever it writes there. The same
  * work is done beside well-behaved U-words, beside garbage, and beside threads
  * that never stop writing garbage: the kernel answers alike each time.
+ *
+ * A sweep is what U-words are there for: its answer follows from them, so it
+ * is not part of that work. But whatever they say, it takes whole spans, each
+ * once, and only those that it was told.
  */
 #include <pthread.h>
 
-#include "burrow_selftest.h"
+#include "mark.h"
 #include "touch.h"
 
 #define ARENAS		2U
@@ -246,6 +250,192 @@ TEST_F(heap, k_words_under_attack_change_no_answer)
 	__atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	EXPECT_LT(0, s.words);
+}
+
+#define SWEPT		256U
+#define SWEPT_PAGES	2U
+#define SWEPT_BYTES	(SWEPT_PAGES * BURROW_PAGE_SIZE)
+
+/**
+ * struct sweeps - spans, threads that change their marks, threads that sweep
+ * @gone:	how often each span was said to be freed
+ * @stop:	enough: the sweepers may stop
+ */
+struct sweeps {
+	struct heap h;
+	struct burrow_span_ref ref[SWEPT];
+	__u32 gone[SWEPT];
+	__u32 nr_gone;
+	int stop;
+	__u32 bad;
+};
+
+struct sweeper {
+	struct sweeps *all;
+	__u32 flags;
+	__u64 seed;
+};
+
+static int sweeps_make(struct sweeps *s)
+{
+	__u32 i;
+	int r;
+
+	r = heap_ready(&s->h, ARENAS);
+	if (!r)
+		r = spans_alloc_swept(&s->h, s->ref, SWEPT, SWEPT_PAGES, 0);
+	for (i = 0; i < SWEPT && !r; i++) {
+		memset(page_addr(&s->h, s->ref[i].page), i % 127 + 1,
+		       SWEPT_BYTES);
+		marks_clear(&s->h, s->ref[i].page, SWEPT_PAGES);
+	}
+	return r;
+}
+
+static bool swept_is_there(const struct sweeps *s, __u32 i)
+{
+	__u64 word = kword(&s->h, s->ref[i].page);
+
+	return burrow_word_tag(word) == BURROW_TAG_HEAD &&
+	       burrow_word_gen(word) == s->ref[i].gen;
+}
+
+static bool swept_is_intact(const struct sweeps *s, __u32 i)
+{
+	return swept_is_there(s, i) &&
+	       bytes_are(page_addr(&s->h, s->ref[i].page), i % 127 + 1,
+			 SWEPT_BYTES);
+}
+
+/* Garbage everywhere keeps all; then zeros give away what is named, no more. */
+TEST(a_sweep_beside_garbage_takes_only_what_it_was_told)
+{
+	static struct sweeps s;
+	struct burrow_span_sweep out;
+	__u32 i;
+
+	ASSERT_EQ(0, sweeps_make(&s));
+	for (i = GARBAGE_ONES; i <= GARBAGE_RANDOM; i++) {
+		u_words_fill(&s.h, i, 99);
+		ASSERT_EQ(0, spans_sweep(&s.h, 0, s.ref, SWEPT, NULL, &out));
+		EXPECT_EQ(SWEPT, out.out_nr);
+		EXPECT_EQ(0, out.out_nr_freed);
+	}
+	for (i = 0; i < SWEPT; i++)
+		marks_clear(&s.h, s.ref[i].page, SWEPT_PAGES);
+	ASSERT_EQ(0, spans_sweep(&s.h, BURROW_SWEEP_RECLAIM, s.ref + 100, 50,
+				 NULL, &out));
+	EXPECT_EQ(50, out.out_nr_freed);
+	for (i = 0; i < SWEPT; i++)
+		EXPECT_EQ(i < 100 || i >= 150, swept_is_intact(&s, i));
+}
+
+/* Sets and clears one mark of one span after the other, and other bits too. */
+static void *marker_run(void *arg)
+{
+	struct sweeper *m = arg;
+	struct sweeps *s = m->all;
+
+	while (!__atomic_load_n(&s->stop, __ATOMIC_ACQUIRE)) {
+		__u64 r = next_random(&m->seed) >> 8;
+		__u32 page = s->ref[r % SWEPT].page;
+
+		mark_put(&s->h, page, 77, r >> 20 & 1);
+		map_words(&s->h, BURROW_U_ALLOC, page)[r >> 24 & 7] = r;
+		map_words(&s->h, BURROW_U_PTR, page)[r >> 27 & 7] = r;
+	}
+	return NULL;
+}
+
+/* What one call said of ref[0], ref[1], ...: those that are gone leave. */
+static __u32 sweeper_note(struct sweeper *w, struct burrow_span_ref *ref,
+			  __u32 *index, __u32 nr, const __u64 *freed,
+			  const struct burrow_span_sweep *out)
+{
+	__u32 i, left = 0;
+
+	for (i = 0; i < nr; i++) {
+		bool took = i < out->out_nr && bit_is_set(freed, i);
+
+		/* the next one was somebody else's */
+		if (i == out->out_nr)
+			continue;
+		if (took) {
+			__atomic_fetch_add(&w->all->gone[index[i]], 1,
+					   __ATOMIC_RELAXED);
+			__atomic_fetch_add(&w->all->nr_gone, 1,
+					   __ATOMIC_RELAXED);
+			continue;
+		}
+		ref[left] = ref[i];
+		index[left++] = index[i];
+	}
+	return left;
+}
+
+/* All that it thinks is there, over and over, until most are gone. */
+static void *sweeper_run(void *arg)
+{
+	struct sweeper *w = arg;
+	struct burrow_span_ref ref[SWEPT];
+	__u64 freed[SWEPT / 64] = { 0 };
+	__u32 index[SWEPT], nr = SWEPT, i;
+	struct burrow_span_sweep out;
+
+	memcpy(ref, w->all->ref, sizeof(ref));
+	for (i = 0; i < SWEPT; i++)
+		index[i] = i;
+	while (nr && __atomic_load_n(&w->all->nr_gone, __ATOMIC_RELAXED) <
+	       SWEPT / 4 * 3) {
+		int r = spans_sweep(&w->all->h, w->flags, ref, nr, freed, &out);
+
+		if (r)
+			out.out_nr = 0;
+		else
+			r = -(int)out.out_errno;
+		if (r && r != -ESTALE) {
+			__atomic_fetch_add(&w->all->bad, 1, __ATOMIC_RELAXED);
+			break;
+		}
+		nr = sweeper_note(w, ref, index, nr, freed, &out);
+	}
+	return NULL;
+}
+
+TEST(spans_swept_by_two_beside_racing_marks_go_once_or_stay_whole)
+{
+	static struct sweeps s;
+	struct sweeper t[4] = {
+		{ &s, 0, 11 }, { &s, BURROW_SWEEP_RECLAIM, 13 },
+		{ &s, 0, 17 }, { &s, 0, 19 },
+	};
+	struct burrow_heap_stats stats;
+	pthread_t thread[4];
+	__u32 i, left = 0;
+
+	ASSERT_EQ(0, sweeps_make(&s));
+	for (i = 0; i < SWEPT; i++)
+		mark_put(&s.h, s.ref[i].page, 77, true);
+	for (i = 0; i < 4; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, i < 2 ?
+					    sweeper_run : marker_run, &t[i]));
+	for (i = 0; i < 4; i++) {
+		pthread_join(thread[i], NULL);
+		if (i == 1)
+			__atomic_store_n(&s.stop, 1, __ATOMIC_RELEASE);
+	}
+	EXPECT_EQ(0, s.bad);
+	for (i = 0; i < SWEPT; i++) {
+		ASSERT_GE(1, s.gone[i]);
+		ASSERT_EQ(!s.gone[i], swept_is_there(&s, i));
+		ASSERT_TRUE(s.gone[i] || swept_is_intact(&s, i));
+		left += !s.gone[i];
+	}
+	ASSERT_EQ(0, heap_stats(s.h.fd, &stats));
+	EXPECT_EQ(SWEPT - left, s.nr_gone);
+	EXPECT_EQ(s.nr_gone, stats.out_nr_free);
+	EXPECT_EQ(left, stats.out_spans);
+	EXPECT_EQ(left * SWEPT_PAGES, stats.out_pages_live);
 }
 
 TEST_HARNESS_MAIN

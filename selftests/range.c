@@ -6,6 +6,7 @@
  * the heap has the counts it had before and goes on working.
  */
 #include "call.h"
+#include "mark.h"
 
 #define ANY_ARENA_PAGES	(TEST_ARENAS * BURROW_ARENA_PAGES)
 
@@ -126,7 +127,9 @@ struct arena_row {
 TEST_F(heap, arena_add_says_what_is_wrong)
 {
 	static const struct arena_row rows[] = {
-		{ "kind 1", BURROW_NR_ARENA_KINDS, 1, -EOPNOTSUPP },
+		{ "kind 2", BURROW_NR_ARENA_KINDS, 1, -EOPNOTSUPP },
+		{ "stacks there already", BURROW_ARENA_STACK, 0, -EEXIST },
+		{ "stacks behind", BURROW_ARENA_STACK, TEST_ARENAS, -EINVAL },
 		{ "kind ~0", ~0U, 1, -EOPNOTSUPP },
 		{ "there already", BURROW_ARENA_HEAP, 0, -EEXIST },
 		{ "behind the window", BURROW_ARENA_HEAP, TEST_ARENAS,
@@ -182,6 +185,8 @@ static const struct alloc_row alloc_rows[] = {
 	{ "align 2^31 + 1", 1, 1, (1U << 31) + 1, 0, 0, -EINVAL },
 	{ "align ~0", 1, 1, ~0U, 0, 0, -EINVAL },
 	{ "stack of guard", 1, 2, 0, BURROW_KIND_STACK, 0, -EINVAL },
+	{ "stack of 0", 1, 0, 0, BURROW_KIND_STACK, 0, -EINVAL },
+	{ "stack, no arena", 1, 3, 0, BURROW_KIND_STACK, 0, -ENOSPC },
 	{ "kind unknown", 1, 1, 0, BURROW_NR_KINDS, 0, -EOPNOTSUPP },
 	{ "kind ~0", 1, 1, 0, 0xffff, 0, -EOPNOTSUPP },
 	{ "class 68", 1, 1, 0, 0, BURROW_NR_CLASSES, -EINVAL },
@@ -214,6 +219,7 @@ TEST_F(heap, a_batch_longer_than_QUERY_says_is_EINVAL)
 	struct burrow_span_ref *refs;
 	struct burrow_span_reclaim reclaim;
 	struct burrow_span_free free_arg;
+	struct burrow_span_sweep sweep;
 	struct burrow_query q;
 	__u32 nr;
 
@@ -227,6 +233,9 @@ TEST_F(heap, a_batch_longer_than_QUERY_says_is_EINVAL)
 	EXPECT_EQ(-EINVAL, ranges_reclaim(h, (void *)refs, nr, &reclaim));
 	EXPECT_EQ(-EINVAL, ranges_reclaim(h, (void *)refs, ~0U, &reclaim));
 	EXPECT_EQ(-EINVAL, ranges_reclaim(h, (void *)refs, 0, &reclaim));
+	EXPECT_EQ(-EINVAL, spans_sweep(h, 0, refs, nr, NULL, &sweep));
+	EXPECT_EQ(-EINVAL, spans_sweep(h, 0, refs, ~0U, NULL, &sweep));
+	EXPECT_EQ(-EINVAL, spans_sweep(h, 0, refs, 0, NULL, &sweep));
 }
 
 struct ref_row {
@@ -234,7 +243,7 @@ struct ref_row {
 	__u32 page, gen;
 };
 
-TEST_F(heap, span_free_knows_its_spans)
+TEST_F(heap, span_free_and_span_sweep_know_their_spans)
 {
 	const struct burrow_span_ref live = self->bed.ref;
 	const struct ref_row rows[] = {
@@ -254,6 +263,32 @@ TEST_F(heap, span_free_knows_its_spans)
 
 		EXPECT_ROW(-ESTALE, span_free(&self->bed.h, 0, ref),
 			   rows[i].name);
+		EXPECT_ROW(-ESTALE, span_sweep(&self->bed.h, 0, ref),
+			   rows[i].name);
+	}
+	/* the live one is manual */
+	EXPECT_EQ(-EINVAL, span_sweep(&self->bed.h, 0, live));
+}
+
+/* In whole frames; of the field's values none is bad. */
+TEST_F(heap, heap_limit_takes_any_number)
+{
+	static const __u64 rows[][2] = {
+		{ 1, 0 }, { 4095, 0 }, { 4096, 4096 }, { 4097, 4096 },
+		{ 1ULL << 40, 1ULL << 40 }, { 1ULL << 63, 1ULL << 63 },
+		{ ~0ULL, ~4095ULL }, { 0, 0 },
+	};
+	size_t i;
+
+	for (i = 0; i < NR(rows); i++) {
+		struct burrow_heap_limit arg = {
+			.size = sizeof(arg), .bytes = rows[i][0],
+		};
+		struct burrow_heap_stats now;
+
+		EXPECT_EQ(0, call(self->bed.h.fd, BURROW_IOC_HEAP_LIMIT, &arg));
+		EXPECT_EQ(0, heap_stats(self->bed.h.fd, &now));
+		EXPECT_EQ(rows[i][1], now.out_limit);
 	}
 }
 
@@ -402,6 +437,33 @@ TEST_F(heap, a_half_mapped_vector_tells_how_many_spans_were_freed)
 	EXPECT_EQ(VECTOR - nr, done.out_nr);
 }
 
+/* All are looked at, or none: who is where after EFAULT is not in doubt. */
+TEST_F(heap, a_half_mapped_vector_frees_nothing_in_sweep)
+{
+	static const __u32 whole[] = { 0, 1, VECTOR / 2, VECTOR - 1 };
+	struct burrow_span_ref refs[VECTOR];
+	struct heap *h = &self->bed.h;
+	struct burrow_heap_stats now;
+	struct burrow_span_sweep out;
+	size_t i;
+
+	ASSERT_EQ(0, spans_alloc_swept(h, refs, VECTOR, 1, 0));
+	for (i = 0; i < VECTOR; i++)
+		marks_clear(h, refs[i].page, 1);
+	for (i = 0; i < NR(whole); i++) {
+		struct burrow_span_ref *edge =
+			vector_at_an_edge(whole[i], sizeof(*edge));
+
+		ASSERT_NE(NULL, edge);
+		memcpy(edge, refs, whole[i] * sizeof(*edge));
+		EXPECT_EQ(-EFAULT, spans_sweep(h, 0, edge, VECTOR, NULL, &out));
+	}
+	EXPECT_EQ(0, heap_stats(h->fd, &now));
+	EXPECT_EQ(self->before.out_spans + VECTOR, now.out_spans);
+	EXPECT_EQ(0, spans_sweep(h, 0, refs, VECTOR, NULL, &out));
+	EXPECT_EQ(VECTOR, out.out_nr_freed);
+}
+
 TEST_F(heap, a_vector_that_is_no_memory_is_EFAULT)
 {
 	static const __u64 bad[] = {
@@ -410,6 +472,7 @@ TEST_F(heap, a_vector_that_is_no_memory_is_EFAULT)
 	struct heap *h = &self->bed.h;
 	struct burrow_span_reclaim reclaim;
 	struct burrow_span_free free_arg;
+	struct burrow_span_sweep sweep;
 	size_t i;
 
 	for (i = 0; i < NR(bad); i++) {
@@ -421,6 +484,7 @@ TEST_F(heap, a_vector_that_is_no_memory_is_EFAULT)
 		EXPECT_EQ(-EFAULT, spans_alloc(h, &arg));
 		EXPECT_EQ(-EFAULT, spans_free(h, 0, p, 4, &free_arg));
 		EXPECT_EQ(-EFAULT, ranges_reclaim(h, p, 4, &reclaim));
+		EXPECT_EQ(-EFAULT, spans_sweep(h, 0, p, 4, NULL, &sweep));
 	}
 }
 
@@ -431,13 +495,37 @@ TEST_F(heap, a_vector_in_the_heap_itself_works)
 	struct burrow_span_alloc arg = {
 		.spans = U64(refs) + 4, .nr = VECTOR, .npages = 1,
 	};
+	struct burrow_span_sweep swept;
 	struct burrow_span_free done;
 
 	ASSERT_EQ(0, spans_alloc(h, &arg));
 	EXPECT_EQ(VECTOR, arg.out_nr);
+	/* swept, into the heap too: their marks were never touched, they stay */
+	ASSERT_EQ(0, spans_sweep(h, 0, (void *)((char *)refs + 4), VECTOR,
+				 (void *)((char *)refs + 1004), &swept));
+	EXPECT_EQ(VECTOR, swept.out_nr);
 	ASSERT_EQ(0, spans_free(h, 0, (void *)((char *)refs + 4), VECTOR,
 				&done));
 	EXPECT_EQ(VECTOR, done.out_nr);
+}
+
+/* What is swept may lie under the call's own arguments. */
+TEST_F(heap, a_sweep_may_take_the_span_that_holds_its_own_arguments)
+{
+	struct heap *h = &self->bed.h;
+	struct burrow_span_sweep *arg;
+	struct burrow_span_ref s;
+	int r;
+
+	ASSERT_EQ(0, spans_alloc_swept(h, &s, 1, 1, 0));
+	marks_clear(h, s.page, 1);
+	arg = (void *)page_addr(h, s.page);
+	memcpy(arg + 1, &s, sizeof(s));
+	r = spans_sweep(h, BURROW_SWEEP_RECLAIM, (void *)(arg + 1), 1,
+			(__u64 *)(arg + 2), arg);
+	/* it is gone when the answer is to be written there */
+	EXPECT_EQ(-EFAULT, r);
+	EXPECT_EQ(0, kword(h, s.page));
 }
 
 TEST_F(heap, the_spans_of_another_heap_are_not_this_ones)
@@ -451,6 +539,7 @@ TEST_F(heap, the_spans_of_another_heap_are_not_this_ones)
 		ASSERT_EQ(0, span_alloc(&other, 1, 0, &theirs[i]));
 	*page_addr(&other, theirs[2].page) = 7;
 	EXPECT_EQ(-ESTALE, span_free(&self->bed.h, 0, theirs[2]));
+	EXPECT_EQ(-ESTALE, span_sweep(&self->bed.h, 0, theirs[2]));
 	EXPECT_EQ(-ESTALE, range_reclaim(&self->bed.h, BURROW_ARENA_PAGES, 1));
 	EXPECT_EQ(7, *page_addr(&other, theirs[2].page));
 	EXPECT_EQ(0, span_free(&other, 0, theirs[2]));
