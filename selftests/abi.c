@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * abi: the shape of the calls. Every ioctl is a row, of call.h or of call_newer
- * below; a test spoils one thing in each row and looks at the errno that
+ * abi: the shape of the calls. Every ioctl is a row of call.h; a test spoils one thing in each row and looks at the errno that
  * burrow.h promises.
  *
  * What the arguments mean is tested by the other nouns (span.c, park.c, ...);
@@ -9,48 +8,6 @@
  */
 #include "call.h"
 #include "child.h"
-#include "mark.h"
-
-static void fill_heap_limit(struct bed *bed, union call_arg *arg)
-{
-	struct burrow_heap_limit limit = { .size = arg->size };
-
-	(void)bed;
-	limit.bytes = 1 << 30;
-	memcpy(arg->raw, &limit, sizeof(limit));
-}
-
-/* The bed's span becomes one that is swept. Untouched marks keep it. */
-static void fill_span_sweep(struct bed *bed, union call_arg *arg)
-{
-	struct burrow_span_sweep sweep = {
-		.size = arg->size,
-		.spans = U64(&bed->ref),
-		.freed = U64(&bed->new),
-		.nr = 1,
-	};
-
-	if (burrow_word_kind(kword(&bed->h, bed->ref.page)) ==
-	    BURROW_KIND_MANUAL) {
-		span_free(&bed->h, 0, bed->ref);
-		spans_alloc_swept(&bed->h, &bed->ref, 1, 1, 0);
-	}
-	memcpy(arg->raw, &sweep, sizeof(sweep));
-}
-
-static const struct call_row call_newer[] = {
-	CALL_ROW(HEAP_LIMIT, heap_limit, 0, false, false, fill_heap_limit),
-	CALL_ROW(HEAP_EVENTS, heap_events, 0, true, false, fill_nothing),
-	CALL_ROW(SPAN_SWEEP, span_sweep, BURROW_SWEEP_RECLAIM, true, false,
-		 fill_span_sweep),
-};
-
-#define NR_ROWS	(NR(call_all) + NR(call_newer))
-
-static const struct call_row *row_at(size_t i)
-{
-	return i < NR(call_all) ? &call_all[i] : &call_newer[i - NR(call_all)];
-}
 
 /* A page that can be read and written, with nothing mapped behind it. */
 static char *page_at_an_edge(void)
@@ -81,11 +38,11 @@ TEST(every_call_takes_the_size_it_was_born_with)
 	struct bed bed;
 	size_t i;
 
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
-		call_fill(row_at(i), &bed, &arg);
-		EXPECT_ROW(0, call_row(row_at(i), &bed, &arg),
-			   row_at(i)->name);
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
+		call_fill(&call_all[i], &bed, &arg);
+		EXPECT_ROW(0, call_row(&call_all[i], &bed, &arg),
+			   call_all[i].name);
 		bed_drop(&bed);
 	}
 }
@@ -97,13 +54,13 @@ TEST(a_struct_shorter_than_its_first_version_is_EINVAL)
 	size_t i;
 	__u32 size;
 
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
-		for (size = 0; size < row_at(i)->size; size++) {
-			call_fill(row_at(i), &bed, &arg);
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
+		for (size = 0; size < call_all[i].size; size++) {
+			call_fill(&call_all[i], &bed, &arg);
 			arg.size = size;
-			EXPECT_ROW(-EINVAL, call_row(row_at(i), &bed, &arg),
-				   row_at(i)->name);
+			EXPECT_ROW(-EINVAL, call_row(&call_all[i], &bed, &arg),
+				   call_all[i].name);
 		}
 		bed_drop(&bed);
 	}
@@ -116,13 +73,13 @@ TEST(an_unknown_tail_of_zeros_is_taken)
 	struct bed bed;
 	size_t i, k;
 
-	for (i = 0; i < NR_ROWS; i++) {
+	for (i = 0; i < NR(call_all); i++) {
 		for (k = 0; k < NR(more); k++) {
-			ASSERT_EQ(0, bed_make(&bed, row_at(i)));
-			call_fill(row_at(i), &bed, &arg);
+			ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
+			call_fill(&call_all[i], &bed, &arg);
 			arg.size += more[k];
-			EXPECT_ROW(0, call_row(row_at(i), &bed, &arg),
-				   row_at(i)->name);
+			EXPECT_ROW(0, call_row(&call_all[i], &bed, &arg),
+				   call_all[i].name);
 			bed_drop(&bed);
 		}
 	}
@@ -135,14 +92,14 @@ TEST(an_unknown_tail_that_says_something_is_E2BIG)
 	struct bed bed;
 	size_t i, k;
 
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
 		for (k = 0; k < NR(more); k++) {
-			call_fill(row_at(i), &bed, &arg);
+			call_fill(&call_all[i], &bed, &arg);
 			arg.size += more[k];
 			arg.raw[arg.size - 1] = 1;
-			EXPECT_ROW(-E2BIG, call_row(row_at(i), &bed, &arg),
-				   row_at(i)->name);
+			EXPECT_ROW(-E2BIG, call_row(&call_all[i], &bed, &arg),
+				   call_all[i].name);
 		}
 		bed_drop(&bed);
 	}
@@ -157,16 +114,16 @@ TEST(a_size_beyond_the_mapping_is_E2BIG_or_EFAULT)
 	size_t i, k;
 
 	ASSERT_NE(NULL, arg);
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
 		for (k = 0; k < NR(sizes); k++) {
 			int r;
 
-			call_fill(row_at(i), &bed, arg);
+			call_fill(&call_all[i], &bed, arg);
 			arg->size = sizes[k];
-			r = call_row(row_at(i), &bed, arg);
+			r = call_row(&call_all[i], &bed, arg);
 			EXPECT_TRUE(r == -E2BIG || r == -EFAULT)
-				TH_LOG("%s: size %u: %d", row_at(i)->name,
+				TH_LOG("%s: size %u: %d", call_all[i].name,
 				       sizes[k], r);
 		}
 		bed_drop(&bed);
@@ -180,16 +137,16 @@ TEST(every_unknown_flag_is_EOPNOTSUPP)
 	size_t i;
 	int bit;
 
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
 		for (bit = 0; bit < 32; bit++) {
-			if (row_at(i)->flags & 1U << bit)
+			if (call_all[i].flags & 1U << bit)
 				continue;
-			call_fill(row_at(i), &bed, &arg);
+			call_fill(&call_all[i], &bed, &arg);
 			arg.head.flags = 1U << bit;
 			EXPECT_ROW(-EOPNOTSUPP,
-				   call_row(row_at(i), &bed, &arg),
-				   row_at(i)->name);
+				   call_row(&call_all[i], &bed, &arg),
+				   call_all[i].name);
 		}
 		bed_drop(&bed);
 	}
@@ -199,8 +156,8 @@ static bool is_known(unsigned int cmd)
 {
 	size_t i;
 
-	for (i = 0; i < NR_ROWS; i++)
-		if (row_at(i)->cmd == cmd)
+	for (i = 0; i < NR(call_all); i++)
+		if (call_all[i].cmd == cmd)
 			return true;
 	return false;
 }
@@ -213,7 +170,7 @@ TEST(an_unknown_ioctl_is_ENOTTY_set_up_or_not)
 	int fd = device_open();
 
 	ASSERT_LE(0, fd);
-	ASSERT_EQ(0, bed_make(&bed, row_at(0)));
+	ASSERT_EQ(0, bed_make(&bed, &call_all[0]));
 	for (nr = 0; nr < 256; nr++) {
 		unsigned int cmd = _IO(BURROW_IOC_MAGIC, nr);
 
@@ -239,12 +196,12 @@ TEST(an_argument_that_is_no_memory_is_EFAULT)
 	struct bed bed;
 	size_t i, k;
 
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
 		for (k = 0; k < NR(bad); k++)
 			EXPECT_ROW(-EFAULT,
-				   call_row(row_at(i), &bed, bad[k]),
-				   row_at(i)->name);
+				   call_row(&call_all[i], &bed, bad[k]),
+				   call_all[i].name);
 		bed_drop(&bed);
 	}
 }
@@ -258,16 +215,16 @@ TEST(an_argument_that_ends_too_early_is_EFAULT)
 	size_t i, have;
 
 	ASSERT_NE(NULL, edge);
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
 		heap_stats(bed.h.fd, &before);
-		for (have = 1; have < row_at(i)->size; have++) {
+		for (have = 1; have < call_all[i].size; have++) {
 			char *at = edge + FRAME_SIZE - have;
 
-			call_fill(row_at(i), &bed, &arg);
+			call_fill(&call_all[i], &bed, &arg);
 			memcpy(at, &arg, have);
-			EXPECT_ROW(-EFAULT, call_row(row_at(i), &bed, at),
-				   row_at(i)->name);
+			EXPECT_ROW(-EFAULT, call_row(&call_all[i], &bed, at),
+				   call_all[i].name);
 		}
 		heap_stats(bed.h.fd, &after);
 		EXPECT_TRUE(same_counts(&before, &after));
@@ -283,18 +240,18 @@ TEST(an_argument_that_cannot_be_written_is_EFAULT_and_makes_nothing)
 	size_t i;
 
 	ASSERT_NE(NULL, arg);
-	for (i = 0; i < NR_ROWS; i++) {
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
-		call_fill(row_at(i), &bed, arg);
+	for (i = 0; i < NR(call_all); i++) {
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
+		call_fill(&call_all[i], &bed, arg);
 		ASSERT_EQ(0, mprotect(arg, FRAME_SIZE, PROT_READ));
 		heap_stats(bed.h.fd, &before);
-		EXPECT_ROW(row_at(i)->answers ? -EFAULT : 0,
-			   call_row(row_at(i), &bed, arg),
-			   row_at(i)->name);
+		EXPECT_ROW(call_all[i].answers ? -EFAULT : 0,
+			   call_row(&call_all[i], &bed, arg),
+			   call_all[i].name);
 		heap_stats(bed.h.fd, &after);
-		if (row_at(i)->answers && row_at(i)->makes)
+		if (call_all[i].answers && call_all[i].makes)
 			EXPECT_TRUE(same_counts(&before, &after))
-				TH_LOG("row: %s", row_at(i)->name);
+				TH_LOG("row: %s", call_all[i].name);
 		ASSERT_EQ(0, mprotect(arg, FRAME_SIZE,
 				      PROT_READ | PROT_WRITE));
 		bed_drop(&bed);
@@ -309,13 +266,13 @@ TEST(a_misaligned_argument_works)
 	size_t i;
 	int off;
 
-	for (i = 0; i < NR_ROWS; i++) {
+	for (i = 0; i < NR(call_all); i++) {
 		for (off = 1; off < 8; off += 2) {
-			ASSERT_EQ(0, bed_make(&bed, row_at(i)));
-			call_fill(row_at(i), &bed, &arg);
+			ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
+			call_fill(&call_all[i], &bed, &arg);
 			memcpy(buf + off, &arg, sizeof(arg));
-			EXPECT_ROW(0, call_row(row_at(i), &bed, buf + off),
-				   row_at(i)->name);
+			EXPECT_ROW(0, call_row(&call_all[i], &bed, buf + off),
+				   call_all[i].name);
 			bed_drop(&bed);
 		}
 	}
@@ -327,16 +284,16 @@ TEST(before_the_heap_is_set_up_only_QUERY_and_HEAP_SETUP_answer)
 	struct bed bed;
 	size_t i;
 
-	for (i = 0; i < NR_ROWS; i++) {
+	for (i = 0; i < NR(call_all); i++) {
 		int fd = device_open();
-		bool answers = row_at(i)->cmd == BURROW_IOC_QUERY ||
-			       row_at(i)->cmd == BURROW_IOC_HEAP_SETUP;
+		bool answers = call_all[i].cmd == BURROW_IOC_QUERY ||
+			       call_all[i].cmd == BURROW_IOC_HEAP_SETUP;
 
 		ASSERT_LE(0, fd);
-		ASSERT_EQ(0, bed_make(&bed, row_at(i)));
-		call_fill(row_at(i), &bed, &arg);
+		ASSERT_EQ(0, bed_make(&bed, &call_all[i]));
+		call_fill(&call_all[i], &bed, &arg);
 		EXPECT_ROW(answers ? 0 : -ENXIO,
-			   call(fd, row_at(i)->cmd, &arg), row_at(i)->name);
+			   call(fd, call_all[i].cmd, &arg), call_all[i].name);
 		close(fd);
 		bed_drop(&bed);
 	}
@@ -349,13 +306,13 @@ static int child_calls_all(void *arg)
 	union call_arg a;
 	size_t i;
 
-	for (i = 0; i < NR_ROWS; i++) {
-		int want = row_at(i)->cmd == BURROW_IOC_QUERY ? 0 : -EXDEV;
+	for (i = 0; i < NR(call_all); i++) {
+		int want = call_all[i].cmd == BURROW_IOC_QUERY ? 0 : -EXDEV;
 
 		/* of its own, to have arguments that are good */
-		CHILD_CHECK(!bed_make(&bed, row_at(i)));
-		call_fill(row_at(i), &bed, &a);
-		CHILD_CHECK(call(*(int *)arg, row_at(i)->cmd, &a) == want);
+		CHILD_CHECK(!bed_make(&bed, &call_all[i]));
+		call_fill(&call_all[i], &bed, &a);
+		CHILD_CHECK(call(*(int *)arg, call_all[i].cmd, &a) == want);
 		bed_drop(&bed);
 	}
 	return CHILD_OK;

@@ -23,10 +23,13 @@ union call_arg {
 	struct burrow_heap_setup heap_setup;
 	struct burrow_heap_stats heap_stats;
 	struct burrow_heap_reclaim heap_reclaim;
+	struct burrow_heap_limit heap_limit;
+	struct burrow_heap_events heap_events;
 	struct burrow_arena_add arena_add;
 	struct burrow_span_alloc span_alloc;
 	struct burrow_span_free span_free;
 	struct burrow_span_reclaim span_reclaim;
+	struct burrow_span_sweep span_sweep;
 	struct burrow_thread_add thread_add;
 	struct burrow_thread_del thread_del;
 	struct burrow_thread_park thread_park;
@@ -36,7 +39,7 @@ union call_arg {
 
 struct bed {
 	struct heap h;
-	struct burrow_span_ref ref;	/* live */
+	struct burrow_span_ref ref;	/* live, of a kind that is swept */
 	struct burrow_range range;	/* the same */
 	struct burrow_span_ref new;	/* for the kernel to write */
 	__u32 slot;
@@ -80,6 +83,12 @@ static void fill_heap_reclaim(struct bed *bed, union call_arg *arg)
 	arg->heap_reclaim.bytes = ~0ULL;
 }
 
+static void fill_heap_limit(struct bed *bed, union call_arg *arg)
+{
+	(void)bed;
+	arg->heap_limit.bytes = 1 << 30;
+}
+
 static void fill_arena_add(struct bed *bed, union call_arg *arg)
 {
 	(void)bed;
@@ -104,6 +113,14 @@ static void fill_span_reclaim(struct bed *bed, union call_arg *arg)
 {
 	arg->span_reclaim.ranges = U64(&bed->range);
 	arg->span_reclaim.nr = 1;
+}
+
+/* Marks that were never touched keep the span. */
+static void fill_span_sweep(struct bed *bed, union call_arg *arg)
+{
+	arg->span_sweep.spans = U64(&bed->ref);
+	arg->span_sweep.freed = U64(&bed->new);
+	arg->span_sweep.nr = 1;
 }
 
 static void fill_thread_del(struct bed *bed, union call_arg *arg)
@@ -134,6 +151,8 @@ static const struct call_row call_all[] = {
 	CALL_ROW(HEAP_STATS, heap_stats, 0, true, false, fill_nothing),
 	CALL_ROW(HEAP_RECLAIM, heap_reclaim, 0, true, false,
 		 fill_heap_reclaim),
+	CALL_ROW(HEAP_LIMIT, heap_limit, 0, false, false, fill_heap_limit),
+	CALL_ROW(HEAP_EVENTS, heap_events, 0, true, false, fill_nothing),
 	CALL_ROW(ARENA_ADD, arena_add, 0, true, true, fill_arena_add),
 	CALL_ROW(SPAN_ALLOC, span_alloc,
 		 BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE, true, true,
@@ -142,6 +161,8 @@ static const struct call_row call_all[] = {
 		 fill_span_free),
 	CALL_ROW(SPAN_RECLAIM, span_reclaim, 0, true, false,
 		 fill_span_reclaim),
+	CALL_ROW(SPAN_SWEEP, span_sweep, BURROW_SWEEP_RECLAIM, true, false,
+		 fill_span_sweep),
 	CALL_ROW(THREAD_ADD, thread_add, 0, true, true, fill_nothing),
 	CALL_ROW(THREAD_DEL, thread_del, 0, false, false, fill_thread_del),
 	CALL_ROW(THREAD_PARK, thread_park, BURROW_PARK_SWAP, false, false,
@@ -153,6 +174,12 @@ static const struct call_row call_all[] = {
 /* A bed for @row: HEAP_SETUP finds an empty file. */
 static inline int bed_make(struct bed *bed, const struct call_row *row)
 {
+	struct burrow_span_alloc span = {
+		.spans = U64(&bed->ref),
+		.nr = 1,
+		.npages = 1,
+		.kind = BURROW_KIND_NOSCAN,
+	};
 	int r;
 
 	memset(bed, 0, sizeof(*bed));
@@ -168,7 +195,7 @@ static inline int bed_make(struct bed *bed, const struct call_row *row)
 	if (!r)
 		r = arenas_make(&bed->h, 1);
 	if (!r)
-		r = span_alloc(&bed->h, 1, 0, &bed->ref);
+		r = spans_alloc(&bed->h, &span);
 	if (r)
 		return r;
 	bed->range = (struct burrow_range){ bed->ref.page, 1 };
