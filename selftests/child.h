@@ -75,11 +75,16 @@ static int child_frames(void *arg)
 /*
  * The uid's total of frames, as a fresh heap of a fresh process sees it: the
  * same each time as long as nobody keeps anything. ~0 when it cannot be told.
+ * The total lives as long as somebody has the device open: from the first call
+ * on we do, or what was lost would be forgotten with the last close.
  */
 static inline __u64 user_frames(void)
 {
+	static int kept = -1;
 	__u64 *frames, val = ~0ULL;
 
+	if (kept < 0)
+		kept = device_open();
 	frames = mmap(NULL, FRAME_SIZE, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (frames == MAP_FAILED)

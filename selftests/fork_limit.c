@@ -4,12 +4,11 @@
  * is there without a heap: its mappings are SIGBUS and its calls EXDEV, and
  * what it can still read is what its parent had. The parent never notices.
  */
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "fork.h"
 
-#define CGROUP		CGROUP_ROOT "/burrow_fork"
+#define CGROUP		"burrow_fork"
 #define MB		(1UL << 20)
 #define UID		12345
 
@@ -78,22 +77,6 @@ static int parent_goes_on(struct scene *s)
 /* 64 arenas' tables are 4 MiB and more: what fork() itself needs is less. */
 #define MANY_ARENAS	64U
 
-static int limit_set(long long bytes)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%lld", bytes);
-	return file_write(CGROUP "/memory.max", text);
-}
-
-static long long memory_used(void)
-{
-	char text[32];
-
-	return file_read(CGROUP "/memory.current", text, sizeof(text)) ? -1 :
-	       atoll(text);
-}
-
 static int child_forks_at_its_limit(void *arg)
 {
 	struct scene s;
@@ -102,18 +85,20 @@ static int child_forks_at_its_limit(void *arg)
 
 	(void)arg;
 	CHILD_CHECK(!touch_init());
-	CHILD_CHECK(!file_write(CGROUP "/cgroup.procs", "0"));
+	CHILD_CHECK(!cgroup_enter(CGROUP));
 	CHILD_CHECK(!scene_make(&s, MANY_ARENAS));
 	for (i = 1; i < MANY_ARENAS; i++) {
 		CHILD_CHECK(arena_add(&s.h, i) == (int)i);
 		CHILD_CHECK(!arena_map(&s.h, i));
 	}
 	for (k = 0; k < 3; k++) {
-		CHILD_CHECK(!limit_set(memory_used() + 2 * MB));
+		CHILD_CHECK(!cgroup_limit(CGROUP, cgroup_used(CGROUP) +
+					  2 * MB));
 		CHILD_CHECK(child_run(child_is_dead_or_well, &s) ==
 			    CHILD_IS_DEAD);
 		CHILD_CHECK(!parent_goes_on(&s));
-		CHILD_CHECK(!limit_set(memory_used() + 64 * MB));
+		CHILD_CHECK(!cgroup_limit(CGROUP, cgroup_used(CGROUP) +
+					  64 * MB));
 		CHILD_CHECK(child_run(child_is_dead_or_well, &s) == CHILD_OK);
 	}
 	return CHILD_OK;
@@ -122,21 +107,14 @@ static int child_forks_at_its_limit(void *arg)
 TEST(at_a_memory_cgroups_limit_the_child_has_no_heap_and_nobody_is_killed)
 {
 	__u64 before = user_frames();
-	char events[512], *kills;
+	int r = cgroup_make(CGROUP, 128 * MB);
 
-	file_write(CGROUP_ROOT "/cgroup.subtree_control", "+memory");
-	if (mkdir(CGROUP, 0755) && errno != EEXIST)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(errno));
-	if (limit_set(128 * MB))
-		SKIP(return, "no memory cgroup to be had: %s", strerror(errno));
+	if (r)
+		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
 	EXPECT_EQ(CHILD_OK, child_run(child_forks_at_its_limit, NULL));
-	ASSERT_EQ(0, file_read(CGROUP "/memory.events", events,
-			       sizeof(events)));
-	kills = strstr(events, "oom_kill ");
-	ASSERT_NE(NULL, kills);
-	EXPECT_EQ(0, atoi(kills + strlen("oom_kill ")));
+	EXPECT_EQ(0, cgroup_kills(CGROUP));
 	EXPECT_EQ(before, user_frames());
-	EXPECT_EQ(0, rmdir(CGROUP));
+	EXPECT_EQ(0, cgroup_drop(CGROUP));
 }
 
 FIXTURE(user) {
@@ -223,67 +201,35 @@ TEST_F(user, a_copy_beyond_the_total_is_SIGBUS_and_the_frame_stays_shared)
 	EXPECT_EQ(before, total_frames(&s->h));
 }
 
-/*
- * The n-th allocation of a fork fails, for every n. Slab and page allocations
- * count alike (fail-nth of the calling thread).
- */
-#define FAILSLAB	"/sys/kernel/debug/failslab/"
-#define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
-#define FAIL_NTH	"/proc/thread-self/fail-nth"
-
-/* No probability: only fail-nth. Every kind of allocation, and quietly. */
-static int failures_prepare(void)
-{
-	int r = file_write(FAILSLAB "ignore-gfp-wait", "N");
-
-	if (!r)
-		r = file_write(FAIL_PAGE "ignore-gfp-wait", "N");
-	if (!r)
-		r = file_write(FAIL_PAGE "min-order", "0");
-	if (!r)
-		r = file_write(FAILSLAB "verbose", "0");
-	if (!r)
-		r = file_write(FAIL_PAGE "verbose", "0");
-	return r;
-}
-
 /* Forks with the n-th allocation failing. @hit: there were as many. */
 static pid_t fork_failing(int fd, unsigned int n, bool *hit)
 {
-	char text[16];
 	pid_t pid;
+	int r;
 
 	*hit = false;
-	snprintf(text, sizeof(text), "%u", n);
-	if (pwrite(fd, text, strlen(text), 0) < 0)
-		return -errno;
+	r = failure_begin(fd, n);
+	if (r)
+		return r;
 	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 	if (!pid)
 		return 0;
 	if (pid < 0)
 		pid = -errno;
-	memset(text, 0, sizeof(text));
-	if (pread(fd, text, sizeof(text) - 1, 0) > 0)
-		*hit = atoi(text) == 0;
-	if (pwrite(fd, "0", 1, 0) < 0)
-		return -errno;
+	*hit = failure_end(fd);
 	return pid;
 }
 
 FIXTURE(failure) {
 	struct scene s;
-	int fd;
-	int why_not;
+	int fd;				/* or why there are no failures */
 };
 
 FIXTURE_SETUP(failure)
 {
 	ASSERT_EQ(0, touch_init());
 	ASSERT_EQ(0, scene_make(&self->s, 2));
-	self->why_not = failures_prepare();
-	self->fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
-	if (self->fd < 0 && !self->why_not)
-		self->why_not = -errno;
+	self->fd = failures_prepare();
 }
 
 FIXTURE_TEARDOWN(failure)
@@ -297,9 +243,8 @@ TEST_F_TIMEOUT(failure, whichever_allocation_of_a_fork_fails_the_parent_is_whole
 	unsigned int n, failed = 0, dead = 0, well = 0;
 	bool hit = true;
 
-	if (self->why_not)
-		SKIP(return, "no fault injection: %s",
-		     strerror(-self->why_not));
+	if (self->fd < 0)
+		SKIP(return, "no fault injection: %s", strerror(-self->fd));
 	for (n = 1; hit; n++) {
 		pid_t pid = fork_failing(self->fd, n, &hit);
 		int status;

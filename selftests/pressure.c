@@ -4,13 +4,12 @@
  * needs it: by call, at a control group's limit, and when the whole machine is
  * short. What is in use is never touched.
  */
-#include <sys/stat.h>
-
 #include "child.h"
 #include "proc.h"
 #include "touch.h"
 
-#define CGROUP		CGROUP_ROOT "/burrow_pressure"
+#define CGROUP		"burrow_pressure"
+#define CGROUP_MAX	(48L << 20)
 #define MB		(1UL << 20)
 #define SPAN_PAGES	32U		/* 256 KiB */
 #define SPAN_BYTES	(SPAN_PAGES * BURROW_PAGE_SIZE)
@@ -191,7 +190,7 @@ static int child_under_a_limit(void *arg)
 	static struct mix m;
 
 	(void)arg;
-	CHILD_CHECK(!file_write(CGROUP "/cgroup.procs", "0"));
+	CHILD_CHECK(!cgroup_enter(CGROUP));
 	CHILD_CHECK(!mix_make(&m));
 	/* 48 MiB: 10 live and 30 lazy are there, 28 more are wanted */
 	CHILD_CHECK(anon_touch(28 * MB));
@@ -203,22 +202,15 @@ static int child_under_a_limit(void *arg)
 TEST(at_a_cgroups_limit_lazy_memory_goes_before_anybody_is_killed)
 {
 	__u64 before = user_frames();
-	char events[512], *kills;
-	int i;
+	int i, r = cgroup_make(CGROUP, CGROUP_MAX);
 
-	file_write(CGROUP_ROOT "/cgroup.subtree_control", "+memory");
-	if (mkdir(CGROUP, 0755) && errno != EEXIST)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(errno));
-	ASSERT_EQ(0, file_write(CGROUP "/memory.max", "50331648"));
+	if (r)
+		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(CHILD_OK, child_run(child_under_a_limit, NULL));
-	ASSERT_EQ(0, file_read(CGROUP "/memory.events", events,
-			       sizeof(events)));
-	kills = strstr(events, "oom_kill ");
-	ASSERT_NE(NULL, kills);
-	EXPECT_EQ(0, atoi(kills + strlen("oom_kill ")));
+	EXPECT_EQ(0, cgroup_kills(CGROUP));
 	EXPECT_EQ(before, user_frames());
-	EXPECT_EQ(0, rmdir(CGROUP));
+	EXPECT_EQ(0, cgroup_drop(CGROUP));
 }
 
 /* Lazy frames in all arenas, then more ordinary memory than is left. */
@@ -260,15 +252,174 @@ static long long mem_available(void)
 	return at ? atoll(at + strlen("MemAvailable:")) * 1024 : -1;
 }
 
+/* Can the machine be made short of memory without undue work? */
+static bool is_small(long long available)
+{
+	return available >= (long long)(TEST_ARENAS * BURROW_ARENA_SIZE) &&
+	       available <= 4096 * (long long)MB;
+}
+
 TEST(when_the_machine_is_short_lazy_memory_goes_first)
 {
 	long long available = mem_available();
 
-	if (available < (long long)(TEST_ARENAS * BURROW_ARENA_SIZE) ||
-	    available > 4096 * (long long)MB)
+	if (!is_small(available))
 		SKIP(return, "wants 512 MiB to 4 GiB of memory, has %lld",
 		     available >> 20);
 	EXPECT_EQ(CHILD_OK, child_run(child_fills_the_machine, &available));
+}
+
+/*
+ * What the shrinker is good for: the same programs without it. They are killed
+ * for memory that nobody uses.
+ */
+FIXTURE(shrinker) {
+};
+
+FIXTURE_SETUP(shrinker)
+{
+	ASSERT_EQ(0, param_set("shrink", 0));
+}
+
+FIXTURE_TEARDOWN(shrinker)
+{
+	EXPECT_EQ(0, param_set("shrink", 1));
+}
+
+TEST_F(shrinker, without_it_a_cgroups_limit_kills_who_lives_with_it)
+{
+	__u64 before = user_frames();
+	int i, r = cgroup_make(CGROUP, CGROUP_MAX);
+
+	if (r)
+		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, param_set("shrink", 0));
+		EXPECT_EQ(CHILD_KILLED + SIGKILL,
+			  child_run(child_under_a_limit, NULL));
+		EXPECT_EQ(i + 1, cgroup_kills(CGROUP));
+		ASSERT_EQ(0, param_set("shrink", 1));
+		EXPECT_EQ(CHILD_OK, child_run(child_under_a_limit, NULL));
+		EXPECT_EQ(i + 1, cgroup_kills(CGROUP));
+	}
+	EXPECT_EQ(before, user_frames());
+	EXPECT_EQ(0, cgroup_drop(CGROUP));
+}
+
+/* Whoever is to die of it asks for that: nobody else must. */
+static int child_fills_the_machine_first(void *arg)
+{
+	CHILD_CHECK(!file_write("/proc/self/oom_score_adj", "1000"));
+	return child_fills_the_machine(arg);
+}
+
+TEST_F(shrinker, without_it_a_short_machine_kills_who_lives_with_it)
+{
+	long long available = mem_available();
+	__u64 before = user_frames();
+
+	if (!is_small(available))
+		SKIP(return, "wants 512 MiB to 4 GiB of memory, has %lld",
+		     available >> 20);
+	EXPECT_EQ(CHILD_KILLED + SIGKILL,
+		  child_run(child_fills_the_machine_first, &available));
+	ASSERT_EQ(0, param_set("shrink", 1));
+	available = mem_available();
+	EXPECT_EQ(CHILD_OK,
+		  child_run(child_fills_the_machine_first, &available));
+	EXPECT_EQ(before, user_frames());
+}
+
+/* Without it drop_caches takes nothing either; what a call asks for it gets. */
+TEST_F(shrinker, without_it_reclaim_by_call_works_on)
+{
+	static struct mix m;
+	__u64 lazy;
+
+	ASSERT_EQ(0, mix_make(&m));
+	lazy = lazy_pages(&m);
+	ASSERT_EQ(0, file_write("/proc/sys/vm/drop_caches", "2"));
+	EXPECT_EQ(lazy, lazy_pages(&m));
+	EXPECT_EQ(2 * MB, heap_reclaim(&m.h, 2 * MB));
+	EXPECT_EQ(lazy - 2 * MB / BURROW_PAGE_SIZE, lazy_pages(&m));
+	EXPECT_TRUE(kept_are_intact(&m));
+}
+
+/*
+ * Two processes with the same mix at the same offsets of the same device. What
+ * one of them gives, or has to give, is its own.
+ */
+static int child_gives_all(void *arg)
+{
+	static struct mix m;
+	__u32 i;
+
+	(void)arg;
+	CHILD_CHECK(!mix_make(&m));
+	for (i = 0; i < NR_SPANS; i += 8)
+		CHILD_CHECK(range_reclaim(&m.h, m.ref[i].page, SPAN_PAGES) ==
+			    SPAN_FRAMES);
+	CHILD_CHECK(heap_reclaim(&m.h, ~0ULL) > 0);
+	for (i = 4; i < NR_SPANS; i += 8)
+		CHILD_CHECK(!span_free(&m.h, BURROW_FREE_RECLAIM, m.ref[i]));
+	CHILD_CHECK(!arena_unmap(&m.h, 0));
+	return CHILD_OK;
+}
+
+/* Somebody who shares nothing with the heap made after it, not even by fork. */
+struct other {
+	int (*gives)(void *arg);
+	int go[2];
+	pid_t pid;
+};
+
+static int child_waits_and_gives(void *arg)
+{
+	struct other *o = arg;
+	char byte;
+
+	CHILD_CHECK(read(o->go[0], &byte, 1) == 1);
+	return o->gives(NULL);
+}
+
+static int other_start(struct other *o)
+{
+	if (pipe(o->go))
+		return -errno;
+	o->pid = child_start(child_waits_and_gives, o);
+	return o->pid < 0 ? -errno : 0;
+}
+
+TEST(what_one_process_gives_back_is_never_anothers)
+{
+	struct other other[] = {
+		{ .gives = child_gives_all }, { .gives = child_under_a_limit },
+	};
+	struct burrow_heap_stats was, is;
+	static struct mix m;
+	size_t i;
+	int r = cgroup_make(CGROUP, CGROUP_MAX);
+
+	if (r)
+		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	for (i = 0; i < NR(other); i++)
+		ASSERT_EQ(0, other_start(&other[i]));
+	ASSERT_EQ(0, mix_make(&m));
+	ASSERT_EQ(0, heap_stats(m.h.fd, &was));
+	for (i = 0; i < NR(other); i++) {
+		EXPECT_EQ(1, write(other[i].go[1], "", 1));
+		EXPECT_EQ(CHILD_OK, child_wait(other[i].pid));
+		/* not even an entry of a page table is gone */
+		EXPECT_EQ(NR_SPANS * SPAN_FRAMES,
+			  frames_present(m.h.window, BURROW_ARENA_SIZE));
+		ASSERT_EQ(0, heap_stats(m.h.fd, &is));
+		EXPECT_EQ(was.out_pages_lazy, is.out_pages_lazy);
+		EXPECT_EQ(was.out_frames, is.out_frames);
+		EXPECT_EQ(0, is.out_nr_reclaimed);
+		EXPECT_TRUE(kept_are_intact(&m));
+	}
+	EXPECT_EQ(0, cgroup_kills(CGROUP));
+	EXPECT_EQ(0, cgroup_drop(CGROUP));
 }
 
 TEST_HARNESS_MAIN

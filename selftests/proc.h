@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * proc: what the kernel's own files say: /proc, the module's parameters and
- * control groups.
+ * proc: what the kernel's own files say and can be told: /proc, the module's
+ * parameters, control groups, and failures to order.
  */
 #ifndef BURROW_SELFTEST_PROC_H
 #define BURROW_SELFTEST_PROC_H
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PARAMETERS	"/sys/module/burrow/parameters/"
@@ -128,6 +131,124 @@ static inline long minor_faults(void)
 	struct rusage ru;
 
 	return getrusage(RUSAGE_THREAD, &ru) ? -errno : ru.ru_minflt;
+}
+
+/*
+ * Memory cgroups, by name, right below the root. A test makes one before the
+ * child that enters it, and drops it after that child is gone.
+ */
+static inline void cgroup_path(char *path, size_t size, const char *name,
+			       const char *file)
+{
+	snprintf(path, size, CGROUP_ROOT "/%s/%s", name, file);
+}
+
+static inline int cgroup_limit(const char *name, long long bytes)
+{
+	char path[128], text[32];
+
+	cgroup_path(path, sizeof(path), name, "memory.max");
+	snprintf(text, sizeof(text), "%lld", bytes);
+	return file_write(path, text);
+}
+
+/* -errno: there is none to be had. One that is there already will do. */
+static inline int cgroup_make(const char *name, long long bytes)
+{
+	char path[128];
+
+	/* most likely it is there already; if not, there is no memory.max */
+	file_write(CGROUP_ROOT "/cgroup.subtree_control", "+memory");
+	cgroup_path(path, sizeof(path), name, "");
+	if (mkdir(path, 0755) && errno != EEXIST)
+		return -errno;
+	return cgroup_limit(name, bytes);
+}
+
+static inline int cgroup_enter(const char *name)
+{
+	char path[128];
+
+	cgroup_path(path, sizeof(path), name, "cgroup.procs");
+	return file_write(path, "0");
+}
+
+static inline long long cgroup_used(const char *name)
+{
+	char path[128], text[32];
+
+	cgroup_path(path, sizeof(path), name, "memory.current");
+	return file_read(path, text, sizeof(text)) ? -1 : atoll(text);
+}
+
+/* How many of its processes the OOM killer took; -1 when it cannot be told. */
+static inline long long cgroup_kills(const char *name)
+{
+	char path[128], events[512], *at;
+
+	cgroup_path(path, sizeof(path), name, "memory.events");
+	if (file_read(path, events, sizeof(events)))
+		return -1;
+	at = strstr(events, "oom_kill ");
+	return at ? atoll(at + strlen("oom_kill ")) : -1;
+}
+
+static inline int cgroup_drop(const char *name)
+{
+	char path[128];
+
+	cgroup_path(path, sizeof(path), name, "");
+	return rmdir(path) ? -errno : 0;
+}
+
+/*
+ * Failures to order: the n-th point of this thread that can fail does. Slab and
+ * page allocations and accesses to user memory count alike (fail-nth).
+ */
+#define FAIL_NTH	"/proc/thread-self/fail-nth"
+#define FAILSLAB	"/sys/kernel/debug/failslab/"
+#define FAIL_PAGE	"/sys/kernel/debug/fail_page_alloc/"
+
+/* Every kind of allocation, and quietly; the descriptor, or why not. */
+static inline int failures_prepare(void)
+{
+	int fd, r = file_write(FAILSLAB "ignore-gfp-wait", "N");
+
+	if (!r)
+		r = file_write(FAIL_PAGE "ignore-gfp-wait", "N");
+	if (!r)
+		r = file_write(FAIL_PAGE "min-order", "0");
+	if (!r)
+		r = file_write(FAILSLAB "verbose", "0");
+	if (!r)
+		r = file_write(FAIL_PAGE "verbose", "0");
+	if (r)
+		return r;
+	/* not every kernel that has the others has it */
+	file_write("/sys/kernel/debug/fail_usercopy/verbose", "0");
+	fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* From now on, until failure_end(). */
+static inline int failure_begin(int fd, unsigned int n)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%u", n);
+	return pwrite(fd, text, strlen(text), 0) < 0 ? -errno : 0;
+}
+
+/* Were there as many points? The reading of the answer may be the n-th. */
+static inline bool failure_end(int fd)
+{
+	char text[16] = "";
+	bool hit;
+
+	hit = pread(fd, text, sizeof(text) - 1, 0) > 0 && atoi(text) == 0;
+	if (pwrite(fd, "0", 1, 0) < 0)
+		return false;
+	return hit;
 }
 
 #endif

@@ -113,14 +113,18 @@ do_kunit() { booted=0; vm debug --mem 2G --; }
 
 do_vm()
 {
-	local k tests
+	local k f tests files=()
 	booted=0
 	stage kselftest-build one "the kernel tests build" \
 		make --no-print-directory kselftest-build static
 	mapfile -t tests < <(kernel_tests)
+	# without a debugger core_dump says what it skips
+	for f in "$out/static/parity=/t/parity" \
+		 $(selftests/vm/gdb.sh 2>"$logs/gdb.log"); do
+		files+=(--file "$f")
+	done
 	for k in ${KERNELS:-6.1 6.12 7.x debug}; do
-		vm "$k" --mem 2G --file "$out/static/parity=/t/parity" \
-			-- "${tests[@]}"
+		vm "$k" --mem 2G "${files[@]}" -- "${tests[@]}"
 	done
 	if [ "$booted" = 0 ]; then
 		say "no kernel could be had: at least one must run"
