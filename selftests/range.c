@@ -269,6 +269,7 @@ TEST_F(heap, span_free_and_span_sweep_know_their_spans)
 	}
 	ASSERT_EQ(0, span_alloc(&self->bed.h, 1, 0, &manual));
 	EXPECT_EQ(-EINVAL, span_sweep(&self->bed.h, 0, manual));
+	EXPECT_EQ(0, span_free(&self->bed.h, 0, manual));
 }
 
 /* In whole frames; of the field's values none is bad. */
