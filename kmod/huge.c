@@ -389,20 +389,22 @@ vm_fault_t bw_huge_fault(struct vm_fault *vmf, unsigned int order)
 }
 
 /*
- * Faults of our own: one, if that gave a huge entry, else one for each page.
- * Should another thread's huge fault be taken for ours, the rest of this unit
- * comes with the first touch.
+ * Faults of our own: one, if that gave a huge entry, or if the @block is mapped
+ * already, as an earlier span left it; else one for each page. Should another
+ * thread's fault mislead us, the rest of this unit comes with the first touch.
  */
-static int unit_touch(struct bw_heap *heap, unsigned long addr)
+static int unit_touch(struct bw_heap *heap, unsigned long addr, bool block)
 {
-	u64 before = READ_ONCE(heap->nr_huge_faults);
+	u64 huge = READ_ONCE(heap->nr_huge_faults);
+	u64 all = READ_ONCE(heap->nr_faults);
 	u32 i;
 	int err = 0;
 
 	for (i = 0; i < BW_UNIT_FRAMES && !err; i++) {
 		err = fixup_user_fault(heap->mm, addr + i * PAGE_SIZE,
 				       FAULT_FLAG_WRITE, NULL);
-		if (READ_ONCE(heap->nr_huge_faults) != before)
+		if (READ_ONCE(heap->nr_huge_faults) != huge ||
+		    (block && READ_ONCE(heap->nr_faults) == all))
 			break;
 	}
 	return err;
@@ -427,7 +429,7 @@ int bw_units_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done)
 			       BW_GFP_CALL, NULL);
 		/* memory left of an earlier span may be in frames: that will do */
 		if (!err || err == -EBUSY)
-			err = unit_touch(heap, addr);
+			err = unit_touch(heap, addr, !err);
 		if (err)
 			return err;
 		if (fatal_signal_pending(current))

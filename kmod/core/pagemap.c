@@ -289,6 +289,32 @@ static bool search_bits(struct search *s, const u64 *word, u32 page)
 }
 
 /*
+ * Passes over a piece if its summary says that the wanted run neither lies in
+ * it nor ends in it: what is left of it is the run at its end.
+ */
+static bool search_skip(struct search *s, const struct bw_sum *sum, u32 first,
+			u32 size)
+{
+	if (sum->max >= s->need)
+		return false;
+	if (s->from > first) {
+		/* the walk begins inside: there is no run before it */
+		s->run = min(sum->end, first + size - s->from);
+		s->page = first + size - s->run;
+		return true;
+	}
+	if (s->run + sum->start >= s->need)
+		return false;
+	if (sum->start == size) {
+		run_grow(s, first, size);
+		return true;
+	}
+	s->run = sum->end;
+	s->page = first + size - sum->end;
+	return true;
+}
+
+/*
  * Looks into one node, whose summary is @sum. True when the wanted run is
  * complete: it begins at s->page.
  */
@@ -300,28 +326,26 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 	const struct bw_sum *kid;
 	u32 c;
 
-	if (s->from >= first + size)
-		return false;
 	if (s->from <= first) {
 		if (sum->start && run_grow(s, first, sum->start))
 			return true;
 		if (sum->start == size)
 			return false;
 		s->run = 0;
-		if (sum->max < s->need) {
-			s->run = sum->end;
-			s->page = first + size - sum->end;
-			return false;
-		}
 	}
+	if (search_skip(s, sum, first, size))
+		return false;
 	if (!level) {
 		c = i % BW_ARENA_CHUNKS;
 		return search_bits(s, &pm->leaf[i / BW_ARENA_CHUNKS]->free[c *
 							BW_CHUNK_WORDS], first);
 	}
 	kid = children(pm, level, i);
-	for (c = 0; kid && c < BW_RADIX; c++)
-		if (search_node(pm, s, &kid[c], level - 1,
+	size = level_pages(level - 1);
+	for (c = 0; kid && c < BW_RADIX; c++, first += size)
+		if (s->from < first + size &&
+		    !search_skip(s, &kid[c], first, size) &&
+		    search_node(pm, s, &kid[c], level - 1,
 				(i << BW_RADIX_SHIFT) + c))
 			return true;
 	return false;
@@ -338,9 +362,15 @@ static u32 find_from(const struct bw_pagemap *pm, u32 npages, u32 mask,
 	return run_begin(&s);
 }
 
+static bool is_stale(const struct bw_pagemap *pm, u32 chunk)
+{
+	return pm->stale_lo <= chunk && chunk <= pm->stale_hi;
+}
+
 /*
  * The lowest free pages lie in the chunk of the hint as a rule, and then its
- * bits alone answer: what begins there begins below all else (P3).
+ * bits alone answer: what begins there begins below all else (P3). If its
+ * summary is good, it is asked first.
  */
 static u32 find_at_hint(const struct bw_pagemap *pm, u32 npages, u32 mask)
 {
@@ -352,6 +382,8 @@ static u32 find_at_hint(const struct bw_pagemap *pm, u32 npages, u32 mask)
 	if (chunk / BW_ARENA_CHUNKS >= pm->nr_arenas)
 		return BW_NO_PAGE;
 	leaf = pm->leaf[chunk / BW_ARENA_CHUNKS];
+	if (leaf && !is_stale(pm, chunk) && leaf->chunk[c].max < npages)
+		return BW_NO_PAGE;
 	if (!leaf || !search_bits(&s, &leaf->free[c * BW_CHUNK_WORDS],
 				  chunk << BW_CHUNK_SHIFT))
 		return BW_NO_PAGE;

@@ -1,55 +1,72 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Prints the rows of several pages-KERNEL.tsv files side by side.
+"""Prints what bench told on several kernels side by side.
 
-Pages are told relative to the anonymous demand fault of the same kernel,
-reclaim relative to MADV_DONTNEED of the same size; other rows as they are.
+Each argument is a KERNEL.tsv; a line of it is a part ("=sweep") or a row: name,
+figure, unit, spread, and the row it is compared with. A cell is the figure,
+(the spread), and its ratio to the row compared with.
 """
+import os
 import sys
 
-BASE = {"burrow reclaim 2M": "MADV_DONTNEED 2M"}
-
-
-def base_of(name, unit):
-    if name in BASE:
-        return BASE[name]
-    if unit == "4K page" and not name.startswith("MADV_DONTNEED"):
-        return "anon demand fault"
-    if "reclaim" in name:
-        return "MADV_DONTNEED 8K"
-    return None
+WIDTH = 32
 
 
 def read(path):
-    rows = {}
-    with open(path + ".tsv", encoding="utf-8") as f:
+    parts, rows = {}, None
+    with open(path, encoding="utf-8") as f:
         for line in f:
-            parts = line.rstrip("\n").split("\t")
-            if len(parts) == 4:
-                rows[parts[0]] = (float(parts[1]), parts[2], parts[3])
-    return rows
+            fields = line.rstrip("\n").split("\t")
+            if len(fields) == 1 and line.startswith("="):
+                rows = parts.setdefault(fields[0][1:], {})
+            elif len(fields) == 5 and rows is not None:
+                rows[fields[0]] = fields[1:]
+    return parts
+
+
+def number(text):
+    return f"{int(text):,}" if text.lstrip("-").isdigit() else text
+
+
+def cell(rows, name):
+    if name not in rows:
+        return "?"
+    value, _, spread, base = rows[name]
+    if value == "-":
+        return spread
+    text = number(value)
+    if spread:
+        text += f" ({spread})"
+    if base in rows and rows[base][0] not in ("-", "0"):
+        text += f"  {float(value) / float(rows[base][0]):.2f}"
+    return text
+
+
+def print_part(part, kernels):
+    names = {}
+    for _, parts in kernels:
+        for name, row in parts.get(part, {}).items():
+            names.setdefault(name, row[1])
+    if not names:
+        return
+    width = max(len(n) + len(u) for n, u in names.items()) + 6
+    print(f"\n{part}".ljust(width + 1)
+          + "".join(k.rjust(WIDTH) for k, _ in kernels))
+    for name, unit in names.items():
+        print(f"{name} [{unit}]".ljust(width)
+              + "".join(cell(parts.get(part, {}), name).rjust(WIDTH)
+                        for _, parts in kernels))
 
 
 def main():
-    tables = [(p.rsplit("pages-", 1)[1], read(p)) for p in sys.argv[1:]]
-    names = [n for n in tables[0][1]]
-    width = max(len(n) for n in names) + 2
-    print("instructions per unit (spread), ratio".ljust(width + 10)
-          + "".join(k.rjust(26) for k, _ in tables))
-    for name in names:
-        unit = tables[0][1][name][1]
-        line = name.ljust(width) + unit.ljust(10)
-        for _, rows in tables:
-            if name not in rows:
-                line += "-".rjust(26)
-                continue
-            value, _, spread = rows[name]
-            cell = f"{value:.0f} ({spread})"
-            base = base_of(name, unit)
-            if base in rows:
-                cell += f"  {value / rows[base][0]:.2f}"
-            line += cell.rjust(26)
-        print(line)
+    kernels = [(os.path.basename(p)[:-len(".tsv")], read(p))
+               for p in sys.argv[1:]]
+    print("instructions per unit (spread of 7) ratio to the row compared with")
+    seen = []
+    for _, parts in kernels:
+        seen += [p for p in parts if p not in seen]
+    for part in seen:
+        print_part(part, kernels)
 
 
 if __name__ == "__main__":
