@@ -292,8 +292,8 @@ static bool search_bits(struct search *s, const u64 *word, u32 page)
  * Passes over a piece if its summary says that the wanted run neither lies in
  * it nor ends in it: what is left of it is the run at its end.
  */
-static bool search_skip(struct search *s, const struct bw_sum *sum, u32 first,
-			u32 size)
+static __always_inline bool
+search_skip(struct search *s, const struct bw_sum *sum, u32 first, u32 size)
 {
 	if (sum->max >= s->need)
 		return false;
@@ -333,7 +333,7 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 			return false;
 		s->run = 0;
 	}
-	if (search_skip(s, sum, first, size))
+	if (s->from > first && search_skip(s, sum, first, size))
 		return false;
 	if (!level) {
 		c = i % BW_ARENA_CHUNKS;
@@ -341,7 +341,7 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 							BW_CHUNK_WORDS], first);
 	}
 	kid = children(pm, level, i);
-	size = level_pages(level - 1);
+	size >>= BW_RADIX_SHIFT;
 	for (c = 0; kid && c < BW_RADIX; c++, first += size)
 		if (s->from < first + size &&
 		    !search_skip(s, &kid[c], first, size) &&
