@@ -6,6 +6,7 @@
 #@ check-lib	the library's tests: plain, debug, sanitizers, clang
 #@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
+#@ bench-alloc-pairs	bw_alloc() and bw_free() beside libc's
 #@ install, uninstall	below DESTDIR and PREFIX
 #
 # Everything is built once for each *flavour*, a compiler with flags of its
@@ -39,7 +40,9 @@ bw-lib-src := \
 	kmod/core/pagemap.c \
 	kmod/core/span.c \
 	kmod/core/coreheap.c \
+	userlib/src/backend/fork.c \
 	userlib/src/backend/window.c \
+	userlib/src/backend/user_fork.c \
 	userlib/src/backend/user_frame.c \
 	userlib/src/backend/user_park.c \
 	userlib/src/backend/user_reclaim.c \
@@ -50,16 +53,35 @@ bw-lib-src := \
 	userlib/src/backend/dev.c \
 	userlib/src/backend/select.c \
 	userlib/src/heap/heap.c \
-	userlib/src/heap/parker.c
+	userlib/src/heap/parker.c \
+	userlib/src/heap/sizeclass.c \
+	userlib/src/heap/mspan.c \
+	userlib/src/heap/pageheap.c \
+	userlib/src/heap/pageheap_desc.c \
+	userlib/src/heap/pageheap_open.c \
+	userlib/src/heap/pageheap_release.c \
+	userlib/src/heap/mcentral.c \
+	userlib/src/heap/mcache.c \
+	userlib/src/heap/mcache_free.c \
+	userlib/src/heap/mcache_hook.c \
+	userlib/src/heap/mcache_thread.c \
+	userlib/src/heap/large.c \
+	userlib/src/heap/tiny.c \
+	userlib/src/heap/region.c \
+	userlib/src/rt/alloc.c \
+	userlib/src/rt/memstats.c \
+	userlib/src/rt/region.c
 
 # Linked into tests only.
 bw-test-src := userlib/src/backend/failnth.c
 
 # One program each. The second list has threads and runs under tsan as well.
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
-	failnth_test window_test arena_test guard_test
+	failnth_test window_test arena_test guard_test fork_user_test \
+	sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
-	stack_test
+	stack_test fork_test fork_storm_test memstats_test alloc_test \
+	alloc_die_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
@@ -134,6 +156,7 @@ bw-parity-src := \
 	selftests/parity/memory.c \
 	selftests/parity/sweep.c \
 	selftests/parity/stack.c \
+	selftests/parity/fork.c \
 	selftests/parity/parity.c
 bw-prog-src := userlib/examples/spans.c selftests/parity/both.c \
 	$(bw-parity-src)
@@ -163,7 +186,8 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.
-bw-both-modes := parker_test stress_test
+bw-both-modes := parker_test stress_test fork_test fork_storm_test \
+	alloc_test memstats_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a
@@ -181,11 +205,19 @@ bw-runs := \
 	$(bw-tests-threads:%=tsan/tests/%) \
 	$(bw-tests:%=clang/tests/%)
 
+# Knows its own names, for a debugger.
+-include $(O)/rel/userlib/tests/gdb_target.d
+$(O)/gdb_target: $(O)/rel/userlib/tests/gdb_target.o $(O)/libburrow.a
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
 .PHONY: check-lib
-check-lib: lib $(bw-runs:%=$(O)/%)
+check-lib: lib $(bw-runs:%=$(O)/%) $(O)/gdb_target
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
+	@sh userlib/tests/sizeclass.sh $(RESULTS)/lib-sizeclass.tap
+	@sh userlib/tests/gdb.sh $(O)/gdb_target $(RESULTS)/lib-gdb.tap
 
 # Benchmarks that need no library. PAGEPOLICY='-m 256 -r 3' is a short run; one
 # that cannot be made here (77) says why and is no error.
@@ -200,6 +232,15 @@ $(O)/bench/pagepolicy: $(bw-pagepolicy) userlib/bench/pagepolicy_shape.h
 .PHONY: bench-pagepolicy
 bench-pagepolicy: $(O)/bench/pagepolicy
 	@$< $(PAGEPOLICY) || test $$? = 77
+
+$(O)/bench/alloc_pairs: $(O)/rel/userlib/bench/alloc_pairs.o $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+.PHONY: bench-alloc-pairs
+bench-alloc-pairs: $(O)/bench/alloc_pairs
+	@$<
 
 bw-dest = $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall

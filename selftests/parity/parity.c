@@ -216,6 +216,7 @@ int main(void)
 	memory_script();
 	sweep_script();
 	stack_script();
+	fork_script();
 	trace();
 	touches();
 	parking();

@@ -37,5 +37,6 @@ void stats(void);
 void memory_script(void);
 void sweep_script(void);
 void stack_script(void);
+void fork_script(void);
 
 #endif

@@ -98,8 +98,9 @@ kernel_tests()
 	done
 	echo "timeout=120 BURROW_MODE=kernel $out/static/spans"
 	echo "timeout=300 $out/static/both /t/parity"
-	echo "timeout=300 BURROW_MODE=kernel $out/static/parker_test"
-	echo "timeout=300 BURROW_MODE=kernel $out/static/stress_test"
+	for t in parker_test stress_test fork_test fork_storm_test; do
+		echo "timeout=300 BURROW_MODE=kernel $out/static/$t"
+	done
 }
 
 do_build() { stage build one "library and module build without a warning" \

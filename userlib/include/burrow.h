@@ -3,6 +3,7 @@
 #ifndef BURROW_H
 #define BURROW_H
 
+#include "burrow/alloc.h"
 #include "burrow/heap.h"
 
 #endif

@@ -23,6 +23,8 @@ static struct play {
 	bool on;
 	struct burrow_query query;
 	int setup_errno;
+	int stats_errno;
+	u32 nr_setup;
 	u32 nr_arena_add;
 	u32 arena_kind;
 	struct burrow_heap_setup setup;
@@ -38,6 +40,7 @@ static int play_ioctl(unsigned long nr, void *arg)
 		return 0;
 	case BURROW_IOC_HEAP_SETUP:
 		play.setup = *(struct burrow_heap_setup *)arg;
+		play.nr_setup++;
 		errno = play.setup_errno;
 		return errno ? -1 : 0;
 	case BURROW_IOC_ARENA_ADD:
@@ -46,6 +49,9 @@ static int play_ioctl(unsigned long nr, void *arg)
 		play.nr_arena_add++;
 		play.arena_kind = add->kind;
 		return 0;
+	case BURROW_IOC_HEAP_STATS:
+		errno = play.stats_errno;
+		return errno ? -1 : 0;
 	default:
 		errno = ENOTTY;
 		return -1;
@@ -270,6 +276,63 @@ static void an_arena_is_mapped_in_its_three_places(void)
 	bw_heap_close(heap);
 }
 
+static void expect_no_heap(void *arg)
+{
+	struct bw_heap *heap = arg;
+
+	EXPECT(play.nr_setup == 1);
+	EXPECT(strstr(bw_heap_error(), "no memory for a copy"));
+	EXPECT(!bw_heap_umeta(heap, 0));
+	EXPECT(bw_heap_check(heap) == -EXDEV);
+	EXPECT(strstr(bw_heap_error(), "no memory for a copy"));
+	bw_heap_close(heap);
+}
+
+static void expect_the_arena(void *arg)
+{
+	EXPECT(play.nr_setup == 1);
+	EXPECT(bw_heap_umeta(arg, 0) && !bw_heap_check(arg));
+}
+
+static void a_child_for_which_the_module_had_no_memory_is_told(void)
+{
+	struct bw_heap *heap;
+
+	play_a_good_module();
+	if (!EXPECT(!open_heap(BW_MODE_KERNEL, "/dev/zero", &heap)))
+		return;
+	EXPECT(!bw_heap_arena_add(heap, 0, NULL));
+	play.stats_errno = EXDEV;
+	EXPECT(rig_join(rig_fork(expect_no_heap, heap)));
+	play.stats_errno = 0;
+	EXPECT(rig_join(rig_fork(expect_the_arena, heap)));
+	EXPECT(bw_heap_umeta(heap, 0) && !bw_heap_check(heap));
+	bw_heap_close(heap);
+}
+
+static void expect_a_new_set_up(void *arg)
+{
+	u64 window = (uintptr_t)bw_heap_addr(arg, 0);
+
+	EXPECT(play.nr_setup == 2 && play.setup.window == window);
+	play.stats_errno = 0;
+	EXPECT(!bw_heap_check(arg));
+	EXPECT(!bw_heap_arena_add(arg, BURROW_ARENA_ANY, NULL));
+	bw_heap_close(arg);
+}
+
+static void a_child_sets_a_heap_up_where_there_was_nothing_to_clone(void)
+{
+	struct bw_heap *heap;
+
+	play_a_good_module();
+	if (!EXPECT(!open_heap(BW_MODE_KERNEL, "/dev/zero", &heap)))
+		return;
+	play.stats_errno = EXDEV;
+	EXPECT(rig_join(rig_fork(expect_a_new_set_up, heap)));
+	bw_heap_close(heap);
+}
+
 static void open_verbosely(void *arg)
 {
 	const struct bw_heap_opts opts = {
@@ -305,6 +368,8 @@ int main(void)
 	TEST(an_arena_that_cannot_be_mapped_is_not_asked_for_twice);
 	TEST(a_stranded_arena_is_given_to_who_wants_its_kind);
 	TEST(an_arena_is_mapped_in_its_three_places);
+	TEST(a_child_for_which_the_module_had_no_memory_is_told);
+	TEST(a_child_sets_a_heap_up_where_there_was_nothing_to_clone);
 	TEST(a_fallback_is_told_once_to_who_wants_to_hear);
 	return tap_end();
 }

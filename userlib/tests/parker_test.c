@@ -137,6 +137,8 @@ static void park_where_somebody_is(void *arg)
 {
 	struct bw_parker *p = arg;
 
+	/* a child has none of its parent's */
+	EXPECT(!bw_parker_init(p, p->heap));
 	p->word = BW_PARK_ASLEEP;
 	bw_parker_park(p);
 }

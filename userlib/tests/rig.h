@@ -119,6 +119,30 @@ static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
 	return status;
 }
 
+/* Runs @fn in a child, at the same time; rig_join() says if it was content. */
+static inline pid_t rig_fork(void (*fn)(void *arg), void *arg)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid)
+		return pid;
+	tap_bad_here = 0;
+	/* a child that hangs fails */
+	alarm(300);
+	fn(arg);
+	fflush(stdout);
+	_exit(tap_bad_here != 0);
+}
+
+static inline bool rig_join(pid_t pid)
+{
+	int status;
+
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
 static inline bool rig_aborted(int status)
 {
 	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;

@@ -384,7 +384,6 @@ static void write_a_kword(void *arg)
 {
 	u64 *kwords;
 
-	/* not inherited: a heap of the child's own */
 	heap = rig_heap(1, false);
 	kwords = (u64 *)(void *)bw_window_kmeta(&heap->be->window, 0);
 	WRITE_ONCE(kwords[0], 1);
@@ -413,45 +412,6 @@ static void a_store_to_K_words_or_an_absent_arena_is_SIGSEGV(void)
 	EXPECT(died_of_a_touch(status, said));
 	status = rig_child(touch_an_absent_arena, NULL, said, sizeof(said));
 	EXPECT(died_of_a_touch(status, said));
-	bw_heap_close(heap);
-}
-
-static void use_the_parents_heap(void *arg)
-{
-	struct bw_span_want want = rig_want(1);
-	struct burrow_range r = { 0, 1 };
-	struct burrow_span_ref ref = { 0, 1 };
-	struct burrow_heap_stats stats;
-	struct bw_parker p;
-	struct bw_span s;
-
-	EXPECT(bw_heap_span_alloc(heap, &want, &ref, 1, NULL) == -EXDEV);
-	EXPECT(bw_heap_span_free(heap, 0, &ref, 1, NULL) == -EXDEV);
-	EXPECT(bw_heap_span_reclaim(heap, &r, 1, NULL, NULL) == -EXDEV);
-	EXPECT(bw_heap_span_sweep(heap, 0, &ref, 1, NULL, NULL) == -EXDEV);
-	EXPECT(bw_heap_reclaim(heap, 1, NULL) == -EXDEV);
-	EXPECT(bw_heap_arena_add(heap, 1, NULL) == -EXDEV);
-	EXPECT(bw_heap_stats(heap, &stats) == -EXDEV);
-	EXPECT(bw_heap_check(heap) == -EXDEV);
-	EXPECT(bw_parker_init(&p, heap) == -EXDEV);
-	EXPECT(!bw_heap_span_of(heap, bw_heap_addr(heap, 0), &s));
-	EXPECT(!bw_heap_umeta(heap, 0));
-	bw_heap_close(heap);
-}
-
-static void a_child_after_fork_gets_EXDEV_and_takes_nothing_away(void)
-{
-	struct bw_span_want want = rig_want(1);
-	struct burrow_span_ref ref;
-	char said[400];
-
-	heap = rig_heap(1, true);
-	if (!EXPECT(!bw_heap_span_alloc(heap, &want, &ref, 1, NULL)))
-		return;
-	*first_word(ref.page) = 77;
-	EXPECT(!rig_child(use_the_parents_heap, NULL, said, sizeof(said)));
-	EXPECT(*first_word(ref.page) == 77);
-	EXPECT(!bw_heap_span_free(heap, 0, &ref, 1, NULL));
 	bw_heap_close(heap);
 }
 
@@ -487,7 +447,6 @@ int main(void)
 	TEST(a_vector_may_be_longer_than_the_backend_takes);
 	TEST(arguments_out_of_range_are_refused_as_the_module_does);
 	TEST(a_store_to_K_words_or_an_absent_arena_is_SIGSEGV);
-	TEST(a_child_after_fork_gets_EXDEV_and_takes_nothing_away);
 	TEST(verify_ends_a_process_whose_heap_is_broken);
 	return tap_end();
 }

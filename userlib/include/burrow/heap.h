@@ -23,8 +23,23 @@
  * errno itself says nothing. None is async-signal-safe but bw_heap_span_of(),
  * bw_heap_addr() and bw_parker_unpark(), which also leave errno alone.
  *
- * After fork() the heap stays with the parent: its memory is not in the child,
- * where calls fail with EXDEV and bw_heap_close() only lets go of what is left.
+ * A child of fork() has the heap as it was, copy on write: contents, spans with
+ * their names, U-words, stacks with their guards. From then on the two know
+ * nothing of each other. fork() waits for calls of other threads, so that the
+ * child finds each of them done or not begun; spans that those threads held stay
+ * allocated in the child. Parkers are not inherited, see below.
+ *
+ *	fork(), a heap to copy		all calls work in the child
+ *	fork(), no memory for a copy	fork() succeeds; in the child calls fail
+ *					with EXDEV, bw_heap_error() says why
+ *	a child made by clone() itself	the same; fork handlers did not run
+ *	vfork(), posix_spawn(), exec()	nothing of the heap is touched
+ *
+ * In a child that has no heap its memory is not to be touched (kernel mode:
+ * SIGBUS), and bw_heap_close() lets go of what is left. fork() is not for a
+ * signal handler that may have interrupted a call. Handlers of pthread_atfork()
+ * that make calls, or wait for a thread that may be in one (a lock held over
+ * calls), are registered after bw_heap_open(): then fork() begins with them.
  */
 #ifndef BURROW_HEAP_H
 #define BURROW_HEAP_H
@@ -92,7 +107,8 @@ const char *bw_heap_mode(const struct bw_heap *heap);
 
 /*
  * One line about the last bw_heap_open() or bw_heap_check() of the calling
- * thread that failed, "" when none did. Good until the next that fails.
+ * thread, or fork() to it, that failed, "" when none did. Good until the next
+ * that fails.
  */
 const char *bw_heap_error(void);
 
@@ -269,7 +285,8 @@ int bw_heap_stats(struct bw_heap *heap, struct burrow_heap_stats *out);
 
 /*
  * Checks the heap's invariants: all of them in user mode, those of its counts
- * in kernel mode. 0, or -EUCLEAN and a line in bw_heap_error().
+ * in kernel mode. 0, or -EUCLEAN (or -EXDEV, in a child without a heap) and a
+ * line in bw_heap_error().
  */
 int bw_heap_check(struct bw_heap *heap);
 
@@ -279,11 +296,17 @@ int bw_heap_check(struct bw_heap *heap);
  * Holds at most one token. Unpark leaves a token; park takes it, or sleeps
  * until there is one. What the unparker wrote before is visible to who took
  * the token. The fields are the library's.
+ *
+ * A parker belongs to the process that made it: in a child of fork() its calls
+ * fail with EXDEV, whatever it held, and fini only forgets it. The child may
+ * make it anew, with init.
  */
 struct bw_parker {
 	struct bw_heap *heap;
 	uint32_t slot;
 	uint32_t word;
+	uint32_t epoch;
+	uint32_t pad;
 };
 
 /*

@@ -7,20 +7,25 @@
  *	    dev.c		the module, by ioctls of /dev/burrow
  *	    user*.c		kmod/core, mmap, madvise and futex
  *	    failnth.c		for tests: another backend, one step of which fails
+ *	  fork.c		a child of fork() inherits all of them
  *
  * Kernel mode and user mode differ below this line and nowhere else.
  *
  * Results are 0 or a negative errno and mean what burrow/burrow.h says of
  * them. A vector call does its elements in order and stops at the first that
  * fails: *done is how many were done, the result why the next one was not (an
- * ioctl says the same in another shape). In a child after fork() every call
- * but close is -EXDEV.
+ * ioctl says the same in another shape).
+ *
+ * A child of fork() has the heap as it was, apart from its parent's from then
+ * on, without the thread slots. Where that could not be had (@lost), and in a
+ * child that a bare clone() made, every call but close is -EXDEV.
  */
 #ifndef BW_BACKEND_BACKEND_H
 #define BW_BACKEND_BACKEND_H
 
 #include "base/options.h"
 #include "burrow/burrow.h"
+#include "gate.h"
 #include "window.h"
 
 #define BW_NO_SLOT	(~0U)
@@ -102,6 +107,16 @@ struct bw_backend_ops {
 
 	/* Does it all hold? 0, a number that says what does not, or -errno. */
 	int (*check)(struct bw_backend *be);
+
+	/*
+	 * fork() is about to be, and was: no call is under way from the first
+	 * to the last (gate.h), and the window's page is restored for the child
+	 * when fork_child returns NULL. What it returns else says why the child
+	 * has no heap. The first two may be NULL, and none is for callers.
+	 */
+	void (*fork_prepare)(struct bw_backend *be);
+	void (*fork_parent)(struct bw_backend *be);
+	const char *(*fork_child)(struct bw_backend *be);
 };
 
 /**
@@ -111,6 +126,11 @@ struct bw_backend_ops {
  * @max_batch:	elements of one vector call, BW_MIN_BATCH or more	[const]
  * @max_threads: thread slots						[const]
  * @window:	see window.h						[const]
+ * @lost:	why this process, a child, has not got the heap, or NULL
+ *								[const]
+ * @gate:	calls that change something pass it
+ * @forking:	the fork under way takes it along		[fork.c]
+ * @next:	of all there are				[fork.c]
  */
 struct bw_backend {
 	const struct bw_backend_ops *ops;
@@ -118,6 +138,11 @@ struct bw_backend {
 	u32 max_batch;
 	u32 max_threads;
 	struct bw_window window;
+	const char *lost;
+
+	struct bw_gate gate;
+	bool forking;
+	struct bw_backend *next;
 };
 
 /*

@@ -5,6 +5,10 @@
  *	backend ops		<- here
  *	  /dev/burrow		kmod/ioctl.c
  *
+ * fork() is the module's work, too: the child's heap is there before the child
+ * is. Only an arena that is being added is not for it to know (the gate), and of
+ * a heap without mappings it makes no clone: there the child sets up its own.
+ *
  * Nothing is tried twice. The one thing that takes more than a call is an
  * arena: ARENA_ADD, then three mappings over the reservation, the data last,
  * for that is what makes its pages usable.
@@ -19,6 +23,7 @@
 #include "base/lock.h"
 #include "base/sysmem.h"
 #include "burrow/heap.h"
+#include "fork.h"
 
 #define FEATURES_NEEDED \
 	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK | \
@@ -29,6 +34,7 @@
  * struct bw_dev - a heap in the kernel
  * @be:		what every backend has
  * @fd:		the open file						[const]
+ * @path:	of the device						[const]
  * @arenas:	of what follows
  * @stranded:	a bit for each arena that was added but whose mapping failed
  *		before the first: only a mapping's end takes an arena away, so
@@ -37,6 +43,7 @@
 struct bw_dev {
 	struct bw_backend be;
 	int fd;
+	char path[sizeof(((struct bw_options *)0)->device)];
 	struct bw_lock arenas;
 	u64 stranded[BURROW_NR_ARENA_KINDS][BURROW_MAX_ARENAS / 64];
 };
@@ -46,7 +53,8 @@ static struct bw_dev *to_dev(struct bw_backend *be)
 	return container_of(be, struct bw_dev, be);
 }
 
-static int call(struct bw_backend *be, unsigned long nr, void *arg)
+/* Also where the heap is not, or not yet, this process's. */
+static int call_anyway(struct bw_backend *be, unsigned long nr, void *arg)
 {
 	int saved = errno, err = 0;
 
@@ -54,6 +62,13 @@ static int call(struct bw_backend *be, unsigned long nr, void *arg)
 		err = -errno;
 	errno = saved;
 	return err;
+}
+
+/* In a child that no handler of ours has seen, the module's clone is unused. */
+static int call(struct bw_backend *be, unsigned long nr, void *arg)
+{
+	return bw_window_is_ours(&be->window) ? call_anyway(be, nr, arg) :
+						-EXDEV;
 }
 
 /* How a vector call ended, in the shape the seam has. */
@@ -110,9 +125,7 @@ static int arena_map(struct bw_dev *dev, u32 kind, u32 index)
 		return 0;
 	mapped = i - 1;
 	for (; i; i--)
-		if (bw_sys_reserve_at(view_addr(w, &views[i - 1], index),
-				      views[i - 1].size))
-			munmap(view_addr(w, &views[i - 1], index),
+		bw_window_mend(view_addr(w, &views[i - 1], index),
 			       views[i - 1].size);
 	if (!mapped)
 		dev->stranded[kind][index / 64] |= 1ULL << (index % 64);
@@ -150,6 +163,9 @@ static int dev_arena_add(struct bw_backend *be, u32 kind, u32 index,
 	int err = 0;
 	u32 got;
 
+	if (!bw_window_is_ours(&be->window))
+		return -EXDEV;
+	bw_gate_enter(&be->gate);
 	bw_lock(&dev->arenas);
 	got = stranded_get(dev, kind, index);
 	if (got == BURROW_ARENA_ANY) {
@@ -163,6 +179,7 @@ static int dev_arena_add(struct bw_backend *be, u32 kind, u32 index,
 		*out_index = got;
 	}
 	bw_unlock(&dev->arenas);
+	bw_gate_leave(&be->gate);
 	return err;
 }
 
@@ -300,26 +317,11 @@ static void dev_close(struct bw_backend *be)
 {
 	struct bw_dev *dev = to_dev(be);
 
+	bw_fork_del(be);
 	bw_window_release(&be->window);
 	close(dev->fd);
 	bw_sys_free(dev, sizeof(*dev));
 }
-
-static const struct bw_backend_ops dev_ops = {
-	.close		= dev_close,
-	.arena_add	= dev_arena_add,
-	.span_alloc	= dev_span_alloc,
-	.span_free	= dev_span_free,
-	.span_reclaim	= dev_span_reclaim,
-	.span_sweep	= dev_span_sweep,
-	.lazy_reclaim	= dev_lazy_reclaim,
-	.stats		= dev_stats,
-	.thread_add	= dev_thread_add,
-	.thread_del	= dev_thread_del,
-	.park		= dev_park,
-	.unpark		= dev_unpark,
-	.check		= dev_check,
-};
 
 static const char *open_hint(int err)
 {
@@ -354,7 +356,7 @@ static int dev_open(struct bw_dev *dev, const char *path)
 static int dev_query(struct bw_dev *dev, const char *path)
 {
 	struct burrow_query q = { .size = sizeof(q) };
-	int err = call(&dev->be, BURROW_IOC_QUERY, &q);
+	int err = call_anyway(&dev->be, BURROW_IOC_QUERY, &q);
 
 	if (err)
 		return bw_error(err, "%s does not answer as burrow's device: "
@@ -390,13 +392,63 @@ static int dev_setup(struct bw_dev *dev, const char *path)
 		.kmeta = (uintptr_t)w->kmeta,
 		.umeta = (uintptr_t)w->umeta,
 	};
-	int err = call(&dev->be, BURROW_IOC_HEAP_SETUP, &arg);
+	int err = call_anyway(&dev->be, BURROW_IOC_HEAP_SETUP, &arg);
 
 	if (err)
 		return bw_error(err, "%s does not set up a heap: %s", path,
 				bw_errno_name(err));
 	return 0;
 }
+
+/* The parent had no mapping of the module's: nothing is lost with its file. */
+static int heap_anew(struct bw_dev *dev)
+{
+	struct bw_dev fresh = { .be = dev->be };
+	int err = dev_open(&fresh, dev->path);
+
+	if (err)
+		return err;
+	err = dev_setup(&fresh, dev->path);
+	if (err) {
+		close(fresh.fd);
+		return err;
+	}
+	close(dev->fd);
+	dev->fd = fresh.fd;
+	memset(dev->stranded, 0, sizeof(dev->stranded));
+	return 0;
+}
+
+/* A clone that could not be made is known by its calls (kmod/fork.c). */
+static const char *dev_fork_child(struct bw_backend *be)
+{
+	struct bw_dev *dev = to_dev(be);
+	struct burrow_heap_stats s = { .size = sizeof(s) };
+	int err = call_anyway(be, BURROW_IOC_HEAP_STATS, &s);
+
+	bw_lock_init(&dev->arenas, BW_RANK_ARENAS);
+	if (err == -EXDEV && !bw_window_had_arenas(&be->window))
+		err = heap_anew(dev);
+	return err ? "the kernel had no memory for a copy of the heap: the "
+		     "child of fork() has none" : NULL;
+}
+
+static const struct bw_backend_ops dev_ops = {
+	.close		= dev_close,
+	.arena_add	= dev_arena_add,
+	.span_alloc	= dev_span_alloc,
+	.span_free	= dev_span_free,
+	.span_reclaim	= dev_span_reclaim,
+	.span_sweep	= dev_span_sweep,
+	.lazy_reclaim	= dev_lazy_reclaim,
+	.stats		= dev_stats,
+	.thread_add	= dev_thread_add,
+	.thread_del	= dev_thread_del,
+	.park		= dev_park,
+	.unpark		= dev_unpark,
+	.check		= dev_check,
+	.fork_child	= dev_fork_child,
+};
 
 int bw_backend_open_dev(const struct bw_options *o, struct bw_backend **out)
 {
@@ -407,6 +459,7 @@ int bw_backend_open_dev(const struct bw_options *o, struct bw_backend **out)
 		return bw_error(-ENOMEM, "no memory for a heap");
 	dev->be.ops = &dev_ops;
 	dev->be.mode = "kernel";
+	memcpy(dev->path, o->device, sizeof(dev->path));
 	bw_lock_init(&dev->arenas, BW_RANK_ARENAS);
 	err = dev_open(dev, o->device);
 	if (err)
@@ -418,6 +471,8 @@ int bw_backend_open_dev(const struct bw_options *o, struct bw_backend **out)
 	if (err)
 		goto err_close;
 	err = dev_setup(dev, o->device);
+	if (!err)
+		err = bw_fork_add(&dev->be);
 	if (err)
 		goto err_release;
 	*out = &dev->be;

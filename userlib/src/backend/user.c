@@ -7,9 +7,8 @@
 #include "base/error.h"
 #include "base/sysmem.h"
 #include "base/throw.h"
+#include "fork.h"
 #include "user.h"
-
-#define SLOT_BYTES	(BW_USER_MAX_THREADS * sizeof(struct bw_user_slot))
 
 /* An invariant of the core's, or that of the list of pieces. */
 #define BAD_PIECES	31
@@ -49,16 +48,16 @@ static u64 *arena_kwords(const struct bw_user *u, u32 index)
 	return u->kwords + (size_t)index * BURROW_ARENA_PAGES;
 }
 
-/* The same K-words once more, at their place and read-only (U4). */
-static int kmeta_map(struct bw_user *u, u32 index)
+int bw_user_kmeta_map(struct bw_user *u, u32 index, u32 nr)
 {
 	char *at = bw_window_kmeta(&u->be.window, index);
+	size_t bytes = nr * BURROW_KMETA_SIZE;
 
 	/* of a shared mapping, an old size of 0 makes a second one */
-	if (mremap(arena_kwords(u, index), 0, BURROW_KMETA_SIZE,
+	if (mremap(arena_kwords(u, index), 0, bytes,
 		   MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
 		return -errno;
-	return mprotect(at, BURROW_KMETA_SIZE, PROT_READ) ? -errno : 0;
+	return mprotect(at, bytes, PROT_READ) ? -errno : 0;
 }
 
 static int arena_map(struct bw_user *u, u32 index)
@@ -72,7 +71,7 @@ static int arena_map(struct bw_user *u, u32 index)
 		return -errno;
 	/* bits are sparse; a kernel without huge pages says EINVAL */
 	madvise(umeta, BURROW_UMETA_SIZE, MADV_NOHUGEPAGE);
-	err = kmeta_map(u, index);
+	err = bw_user_kmeta_map(u, index, 1);
 	if (err)
 		goto err_kmeta;
 	if (!mprotect(data, BURROW_ARENA_SIZE, PROT_READ | PROT_WRITE))
@@ -80,8 +79,7 @@ static int arena_map(struct bw_user *u, u32 index)
 	err = -errno;
 err_kmeta:
 	/* mremap() may have left a hole */
-	if (bw_sys_reserve_at(bw_window_kmeta(w, index), BURROW_KMETA_SIZE))
-		munmap(bw_window_kmeta(w, index), BURROW_KMETA_SIZE);
+	bw_window_mend(bw_window_kmeta(w, index), BURROW_KMETA_SIZE);
 	mprotect(umeta, BURROW_UMETA_SIZE, PROT_NONE);
 	return err;
 }
@@ -139,6 +137,7 @@ static int user_arena_add(struct bw_backend *be, u32 kind, u32 index,
 		return -EOPNOTSUPP;
 	if (index != BURROW_ARENA_ANY && index >= be->window.nr_arenas)
 		return -EINVAL;
+	bw_gate_enter(&be->gate);
 	bw_lock(&u->arenas);
 	if (index == BURROW_ARENA_ANY) {
 		index = lowest_absent(&u->core);
@@ -151,6 +150,7 @@ static int user_arena_add(struct bw_backend *be, u32 kind, u32 index,
 	if (!err)
 		*out_index = index;
 	bw_unlock(&u->arenas);
+	bw_gate_leave(&be->gate);
 	return err;
 }
 
@@ -248,13 +248,12 @@ static void user_close(struct bw_backend *be)
 	const struct bw_window *w = &be->window;
 	u32 i;
 
+	bw_fork_del(be);
 	/* the core's part comes first in it */
 	for (i = 0; i < w->nr_arenas; i++)
 		bw_sys_free(u->core.arena[i], sizeof(struct bw_user_arena));
-	/* in a child it was not inherited */
-	if (bw_window_is_ours(w))
-		munmap(u->kwords, kmeta_bytes(w));
-	bw_sys_free(u->slot, SLOT_BYTES);
+	munmap(u->kwords, kmeta_bytes(w));
+	bw_sys_free(u->slot, BW_USER_SLOT_BYTES);
 	bw_sys_free(u->pieces, bw_pieces_bytes(w));
 	bw_sys_free(u->core_mem, bw_core_bytes(w->nr_arenas));
 	bw_window_release(&be->window);
@@ -275,6 +274,9 @@ static const struct bw_backend_ops user_ops = {
 	.park		= bw_user_park,
 	.unpark		= bw_user_unpark,
 	.check		= user_check,
+	.fork_prepare	= bw_user_fork_prepare,
+	.fork_parent	= bw_user_fork_parent,
+	.fork_child	= bw_user_fork_child,
 };
 
 static u64 *kwords_make(const struct bw_window *w)
@@ -282,12 +284,14 @@ static u64 *kwords_make(const struct bw_window *w)
 	void *p = mmap(NULL, kmeta_bytes(w), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (p == MAP_FAILED)
-		return NULL;
-	if (!madvise(p, kmeta_bytes(w), MADV_DONTFORK))
-		return p;
-	munmap(p, kmeta_bytes(w));
-	return NULL;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void bw_user_locks_init(struct bw_user *u)
+{
+	bw_lock_init(&u->arenas, BW_RANK_ARENAS);
+	bw_lock_init(&u->pages, BW_RANK_PAGES);
+	bw_lock_init(&u->slots, BW_RANK_SLOTS);
 }
 
 static int user_make(struct bw_user *u, const struct bw_options *o)
@@ -306,7 +310,7 @@ static int user_make(struct bw_user *u, const struct bw_options *o)
 	u->pieces = bw_sys_alloc(bw_pieces_bytes(w));
 	if (!u->pieces)
 		goto err_core;
-	u->slot = bw_sys_alloc(SLOT_BYTES);
+	u->slot = bw_sys_alloc(BW_USER_SLOT_BYTES);
 	if (!u->slot)
 		goto err_pieces;
 	bw_core_init(&u->core, u->core_mem, w->nr_arenas);
@@ -337,12 +341,15 @@ int bw_backend_open_user(const struct bw_options *o, struct bw_backend **out)
 	u->be.max_threads = BW_USER_MAX_THREADS;
 	u->verify = o->verify;
 	u->verbose = o->verbose;
-	bw_lock_init(&u->arenas, BW_RANK_ARENAS);
-	bw_lock_init(&u->pages, BW_RANK_PAGES);
-	bw_lock_init(&u->slots, BW_RANK_SLOTS);
+	bw_user_locks_init(u);
 	err = user_make(u, o);
 	if (err) {
 		bw_sys_free(u, sizeof(*u));
+		return err;
+	}
+	err = bw_fork_add(&u->be);
+	if (err) {
+		user_close(&u->be);
 		return err;
 	}
 	*out = &u->be;

@@ -9,6 +9,7 @@
  *	user_reclaim.c	what goes back to the system, and what goes first
  *	user_frame.c	frames: madvise() and mincore()
  *	user_park.c	thread slots: futexes
+ *	user_fork.c	what a child has
  *
  * Same words, same errnos as the module, from the same core. What differs, and
  * what no caller may build on:
@@ -25,7 +26,8 @@
  *     memory, not in swap, and also what a huge page brought unasked.
  * U4. K-words are mapped twice: once for the core, and once read-only at the
  *     place layout.h says, so that a stray store by the process is SIGSEGV as
- *     in kernel mode. The price is one more VMA.
+ *     in kernel mode. The price is one more VMA, and a copy at each fork()
+ *     (user_fork.c).
  * U5. Nobody can be asked whether U-words have memory: mark bits that were
  *     never touched read as zero and say "not marked", where the module takes
  *     them for marked. A runtime that touches or clears the mark words of its
@@ -51,6 +53,9 @@
 
 /* Spans allocated under one hold of the lock; claims that end together. */
 #define BW_USER_GROUP		64U
+
+#define BW_USER_SLOT_BYTES \
+	(BW_USER_MAX_THREADS * sizeof(struct bw_user_slot))
 
 #define BW_PIECE_PAGES		((2U << 20) >> BURROW_PAGE_SHIFT)
 
@@ -110,6 +115,8 @@ struct bw_user_arena {
  * @nr_slots:	how many are in use				[slots]
  * @slot_hint:	none below is free				[slots]
  * @slot:	BW_USER_MAX_THREADS of them			[const]
+ * @copy:	K-words for the child, NULL if there are none	[user_fork.c]
+ * @copied:	of so many arenas				[user_fork.c]
  */
 struct bw_user {
 	struct bw_backend be;
@@ -131,12 +138,21 @@ struct bw_user {
 	u32 nr_slots;
 	u32 slot_hint;
 	struct bw_user_slot *slot;
+
+	u64 *copy;
+	u32 copied;
 };
 
 static inline struct bw_user *bw_to_user(struct bw_backend *be)
 {
 	return container_of(be, struct bw_user, be);
 }
+
+/* All of them, free. */
+void bw_user_locks_init(struct bw_user *u);
+
+/* K-words of @nr arenas once more, at their place and read-only (U4). */
+int bw_user_kmeta_map(struct bw_user *u, u32 index, u32 nr);
 
 /* With @pages held, after a change: throws if verify finds the core broken. */
 void bw_user_verify_locked(struct bw_user *u);
@@ -220,6 +236,11 @@ int bw_frames_populate(char *at, size_t bytes);
 u64 bw_frames_count(char *at, size_t bytes);
 /* Reads as zero from here on, at no cost in memory where that can be had. */
 void bw_frames_take(char *at, size_t bytes);
+
+/* user_fork.c */
+void bw_user_fork_prepare(struct bw_backend *be);
+void bw_user_fork_parent(struct bw_backend *be);
+const char *bw_user_fork_child(struct bw_backend *be);
 
 /* user_park.c */
 int bw_user_thread_add(struct bw_backend *be, u32 *slot);

@@ -220,6 +220,7 @@ int bw_user_span_reclaim(struct bw_backend *be,
 		return -EXDEV;
 	if (!nr || nr > BW_USER_MAX_BATCH)
 		return -EINVAL;
+	bw_gate_enter(&be->gate);
 	bw_lock(&u->pages);
 	for (i = 0; i < nr; i++) {
 		err = claim_range_locked(u, &cl, &ranges[i]);
@@ -228,6 +229,7 @@ int bw_user_span_reclaim(struct bw_backend *be,
 	}
 	bw_claims_flush_locked(u, &cl);
 	bw_unlock(&u->pages);
+	bw_gate_leave(&be->gate);
 	*done = i;
 	*frames = cl.frames;
 	return err;
@@ -266,10 +268,12 @@ int bw_user_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 	*got = 0;
 	if (!bw_window_is_ours(&be->window))
 		return -EXDEV;
+	bw_gate_enter(&be->gate);
 	bw_lock(&u->pages);
 	while (cl.frames < want && u->pieces[head].next != head)
 		piece_reclaim_locked(u, &cl, want - cl.frames);
 	bw_unlock(&u->pages);
+	bw_gate_leave(&be->gate);
 	*got = cl.frames * BW_SYS_PAGE;
 	return 0;
 }

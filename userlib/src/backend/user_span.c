@@ -175,6 +175,7 @@ int bw_user_span_alloc(struct bw_backend *be,
 	if (!bw_window_is_ours(&be->window))
 		return -EXDEV;
 	err = check_alloc(req, nr);
+	bw_gate_enter(&be->gate);
 	while (!err && *done < nr) {
 		struct burrow_span_ref *ref = spans + *done;
 		u32 n = min(nr - *done, BW_USER_GROUP), full;
@@ -183,6 +184,7 @@ int bw_user_span_alloc(struct bw_backend *be,
 			      group_alloc(u, &want, lazy, ref, n, &full);
 		*done += full;
 	}
+	bw_gate_leave(&be->gate);
 	return err;
 }
 
@@ -202,6 +204,7 @@ int bw_user_span_free(struct bw_backend *be, u32 flags,
 		return -EOPNOTSUPP;
 	if (check_batch(nr))
 		return -EINVAL;
+	bw_gate_enter(&be->gate);
 	bw_lock(&u->pages);
 	while (!err && *done < nr) {
 		u32 n;
@@ -213,5 +216,6 @@ int bw_user_span_free(struct bw_backend *be, u32 flags,
 	}
 	bw_claims_flush_locked(u, &cl);
 	bw_unlock(&u->pages);
+	bw_gate_leave(&be->gate);
 	return err;
 }

@@ -159,7 +159,9 @@ int bw_user_span_sweep(struct bw_backend *be, u32 flags,
 		return -EINVAL;
 	if (freed)
 		memset(freed, 0, (nr + 63) / 64 * sizeof(*freed));
+	bw_gate_enter(&be->gate);
 	err = sweep(&s, nr, &cl);
+	bw_gate_leave(&be->gate);
 	*done = s.done;
 	*nr_freed = s.nr_freed;
 	*pages = s.pages;

@@ -15,19 +15,23 @@
 static_assert(sizeof(struct bw_window_page) <= BW_SYS_PAGE,
 	      "fork() wipes whole pages");
 
+/* The one that is wiped and the one that is not. */
+#define PAGES_BYTES	(2 * BW_SYS_PAGE)
+
 static int page_make(struct bw_window *w)
 {
-	struct bw_window_page *page = bw_sys_alloc(sizeof(*page));
+	char *pages = bw_sys_alloc(PAGES_BYTES);
 
-	if (!page)
+	if (!pages)
 		return bw_error(-ENOMEM, "no memory for a heap");
-	if (madvise(page, BW_SYS_PAGE, MADV_WIPEONFORK)) {
-		bw_sys_free(page, sizeof(*page));
+	if (madvise(pages, BW_SYS_PAGE, MADV_WIPEONFORK)) {
+		bw_sys_free(pages, PAGES_BYTES);
 		return bw_error(-EOPNOTSUPP,
 				"this system has no MADV_WIPEONFORK");
 	}
-	page->ours = true;
-	w->page = page;
+	w->page = (struct bw_window_page *)(void *)pages;
+	w->heirloom = (struct bw_window_page *)(void *)(pages + BW_SYS_PAGE);
+	w->page->ours = true;
 	return 0;
 }
 
@@ -38,10 +42,6 @@ static bool try_reserve(struct bw_window *w, u32 nr)
 
 	if (!p)
 		return false;
-	if (madvise(p, bytes, MADV_DONTFORK)) {
-		munmap(p, bytes);
-		return false;
-	}
 	w->nr_arenas = nr;
 	w->data = p;
 	w->umeta = p + nr * BURROW_ARENA_SIZE;
@@ -69,7 +69,7 @@ int bw_window_reserve(struct bw_window *w, u64 bytes)
 		return err;
 	while (!try_reserve(w, nr)) {
 		if (bytes || nr == 1) {
-			bw_sys_free(w->page, sizeof(*w->page));
+			bw_sys_free(w->page, PAGES_BYTES);
 			return bw_error(-ENOMEM, "no address space for a window"
 					" of %llu MiB",
 					(unsigned long long)nr *
@@ -80,10 +80,37 @@ int bw_window_reserve(struct bw_window *w, u64 bytes)
 	return 0;
 }
 
-/* In a child none of the window is there: something else may be. */
+/* Every child inherits the reservation, also one that cannot use it. */
 void bw_window_release(struct bw_window *w)
 {
-	if (bw_window_is_ours(w))
-		munmap(w->data, w->nr_arenas * PER_ARENA);
-	bw_sys_free(w->page, sizeof(*w->page));
+	munmap(w->data, w->nr_arenas * PER_ARENA);
+	bw_sys_free(w->page, PAGES_BYTES);
+}
+
+void bw_window_mend(char *at, size_t bytes)
+{
+	/* better a hole than what somebody may touch */
+	if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
+		 MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
+		munmap(at, bytes);
+}
+
+void bw_window_bequeath(struct bw_window *w)
+{
+	*w->heirloom = *w->page;
+}
+
+bool bw_window_had_arenas(const struct bw_window *w)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(w->heirloom->arena); i++)
+		if (w->heirloom->arena[i])
+			return true;
+	return false;
+}
+
+void bw_window_inherit(struct bw_window *w)
+{
+	*w->page = *w->heirloom;
 }

@@ -5,10 +5,12 @@
  *	| window: nr * 64 MiB | U-words: nr * 4 MiB | K-words: nr * 64 KiB |
  *
  * Nobody may touch it (PROT_NONE) but where a backend has put an arena. It
- * costs no memory, and no child inherits any of it.
+ * costs no memory.
  *
  * V1. Which arenas are there stands on one page that fork() wipes: in a child
- *     there are none, and bw_window_is_ours() is false.
+ *     there are none, and bw_window_is_ours() is false, until fork.c has seen to
+ *     it that all else is the child's own and restores the page. So a child that
+ *     fork.c knows nothing of, or whose heap was lost, touches nothing.
  * V2. The bit of an arena is set (release) after its three parts are mapped,
  *     and stays; who sees it (acquire) may read the arena's K-words.
  */
@@ -32,6 +34,7 @@ struct bw_window_page {
  * @umeta:	where their U-words lie					[const]
  * @kmeta:	where their K-words lie					[const]
  * @page:	see V1; its words are [atomic]				[const]
+ * @heirloom:	what the child's is to be, not wiped		[fork.c]
  */
 struct bw_window {
 	u32 nr_arenas;
@@ -39,6 +42,7 @@ struct bw_window {
 	char *umeta;
 	char *kmeta;
 	struct bw_window_page *page;
+	struct bw_window_page *heirloom;
 };
 
 /*
@@ -47,6 +51,15 @@ struct bw_window {
  */
 int bw_window_reserve(struct bw_window *w, u64 bytes);
 void bw_window_release(struct bw_window *w);
+
+/* Reserves a piece of it again: nobody may touch what is there now. */
+void bw_window_mend(char *at, size_t bytes);
+
+/* Before a fork the page is copied, in the child it is restored (V1). */
+void bw_window_bequeath(struct bw_window *w);
+void bw_window_inherit(struct bw_window *w);
+/* In the child, before that: was there an arena? */
+bool bw_window_had_arenas(const struct bw_window *w);
 
 static inline bool bw_window_is_ours(const struct bw_window *w)
 {

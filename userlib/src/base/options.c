@@ -45,6 +45,16 @@ static bool set_verify(struct bw_options *o, struct text value)
 	return set_bool(value, &o->verify);
 }
 
+static bool set_clobberfree(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->clobberfree);
+}
+
+static bool set_guard(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->guard);
+}
+
 static bool window_is_good(u64 bytes)
 {
 	return bytes && bytes <= MAX_WINDOW && bytes % BURROW_ARENA_SIZE == 0;
@@ -107,11 +117,14 @@ static const struct key {
 } keys[] = {
 	{ "verbose", "0 or 1", set_verbose },
 	{ "verify", "0 or 1", set_verify },
+	{ "clobberfree", "0 or 1", set_clobberfree },
+	{ "guard", "0 or 1", set_guard },
 	{ "window", WINDOW_ALLOWED, set_window },
 	{ "device", DEVICE_ALLOWED, set_device },
 };
 
-#define KEYS_ALLOWED	"verbose, verify, window or device"
+#define KEYS_ALLOWED	"verbose, verify, clobberfree, guard, window or " \
+			"device"
 
 /* For messages: as much of a piece as is fit to be shown. */
 struct shown {

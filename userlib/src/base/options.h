@@ -6,7 +6,12 @@
  *	BURROW=key=value,key=value,...
  *
  *	verbose=0|1	say on standard error what was chosen, and counts at the end
- *	verify=0|1	user mode: check the whole page heap after each operation
+ *	verify=0|1	user mode: check the whole page heap after each operation;
+ *			check the allocator's structures on its slow paths
+ *	clobberfree=0|1	fill freed objects with 0xdf; when one is handed out
+ *			again, it must still be so
+ *	guard=0|1	objects of more than 32K end at a page that nobody may
+ *			touch (user mode)
  *	window=SIZE	address space for arenas: a multiple of 64M, at most 1T
  *	device=PATH	in place of /dev/burrow; no comma in it
  *
@@ -26,6 +31,8 @@
  * @mode:	BW_MODE_*
  * @verbose:	see above
  * @verify:	see above
+ * @clobberfree: see above
+ * @guard:	see above
  * @window:	bytes; 0: BW_DEFAULT_WINDOW, or less where that does not fit
  * @device:	path of the device
  */
@@ -33,6 +40,8 @@ struct bw_options {
 	u32 mode;
 	bool verbose;
 	bool verify;
+	bool clobberfree;
+	bool guard;
 	u64 window;
 	char device[128];
 };

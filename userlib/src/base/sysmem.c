@@ -40,12 +40,3 @@ void *bw_sys_reserve(size_t bytes, size_t align)
 		munmap(start + bytes, (size_t)(p + slack - start) - bytes);
 	return start;
 }
-
-int bw_sys_reserve_at(void *at, size_t bytes)
-{
-	void *p = mmap(at, bytes, PROT_NONE, RESERVED | MAP_FIXED, -1, 0);
-
-	if (p == MAP_FAILED)
-		return -errno;
-	return madvise(at, bytes, MADV_DONTFORK) ? -errno : 0;
-}

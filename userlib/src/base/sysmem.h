@@ -14,11 +14,7 @@
 void *bw_sys_alloc(size_t bytes);
 void bw_sys_free(void *p, size_t bytes);
 
-/*
- * Address space, a multiple of @align, that nobody may touch; NULL: none left.
- * bw_sys_reserve_at() makes that of what lies there, whatever it is.
- */
+/* Address space, a multiple of @align, that nobody may touch; NULL: none left. */
 void *bw_sys_reserve(size_t bytes, size_t align);
-int bw_sys_reserve_at(void *at, size_t bytes);
 
 #endif

@@ -313,6 +313,10 @@ int bw_heap_check(struct bw_heap *heap)
 {
 	int bad = heap->be->ops->check(heap->be);
 
+	if (bad == -EXDEV)
+		return bw_error(bad, "%s", heap->be->lost ? heap->be->lost :
+				"the heap is another process's: this one was "
+				"not made by fork() of the C library");
 	if (bad <= 0)
 		return bad;
 	return bw_error(-EUCLEAN, "invariant %d of the %s-mode heap does not "

@@ -8,20 +8,35 @@
  *
  * The backend's slot may end a sleep for a wake that came late; only the word
  * says whether there is a token, so the loop asks the word.
+ *
+ * Slots are not inherited over fork(), and the child's first ones have the
+ * numbers of its parent's. So a parker knows the process it was made in
+ * (@epoch), and elsewhere all of it is EXDEV.
  */
+#include "backend/fork.h"
 #include "base/parker.h"
 #include "heap.h"
 
 int bw_parker_init(struct bw_parker *p, struct bw_heap *heap)
 {
-	*p = (struct bw_parker){ .heap = heap, .word = BW_PARK_EMPTY };
+	*p = (struct bw_parker){
+		.heap = heap, .word = BW_PARK_EMPTY, .epoch = bw_fork_epoch(),
+	};
 	return heap->be->ops->thread_add(heap->be, &p->slot);
+}
+
+static bool is_inherited(const struct bw_parker *p)
+{
+	return unlikely(p->epoch != bw_fork_epoch());
 }
 
 void bw_parker_fini(struct bw_parker *p)
 {
-	int err = p->heap->be->ops->thread_del(p->heap->be, p->slot);
+	int err;
 
+	if (is_inherited(p))
+		return;
+	err = p->heap->be->ops->thread_del(p->heap->be, p->slot);
 	if (err && err != -EXDEV)
 		bw_throw("a parker ended that was in use, or twice");
 }
@@ -49,6 +64,8 @@ int bw_parker_park_until(struct bw_parker *p, uint64_t deadline)
 {
 	if (deadline > INT64_MAX)
 		return -EINVAL;
+	if (is_inherited(p))
+		return -EXDEV;
 	if (bw_park_begin(&p->word))
 		return 0;
 	return sleep_in_slot(p, deadline, BW_NO_SLOT);
@@ -75,6 +92,8 @@ int bw_parker_unpark(struct bw_parker *p)
 	struct bw_heap *heap = p->heap;
 	u32 slot = p->slot;
 
+	if (is_inherited(p))
+		return -EXDEV;
 	return bw_park_post(&p->word) ? wake(heap, slot) : 0;
 }
 
@@ -86,6 +105,8 @@ int bw_parker_handover(struct bw_parker *p, struct bw_parker *to,
 
 	if (deadline > INT64_MAX)
 		return -EINVAL;
+	if (is_inherited(p) || is_inherited(to))
+		return -EXDEV;
 	if (to->heap != p->heap) {
 		err = bw_parker_unpark(to);
 		return err ? err : bw_parker_park_until(p, deadline);

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mcache: windows and refills, the slow half of allocation.
+ *
+ *	mcache_alloc()			heap/mcache.h
+ *	  bw_mcache_alloc_slow()	<- here: next window, else next span
+ *	    bw_mcentral_swap()		heap/mcentral.c
+ *
+ * Rejected: keeping several spans a class, or full ones. Others could not have
+ * what is freed in them while the thread sleeps.
+ */
+#include "base/sysmem.h"
+#include "base/throw.h"
+#include "mcache.h"
+#include "mcache_hook.h"
+
+static const struct bw_mspan_map map_none;
+
+struct bw_mcache bw_mcache_none = {
+	.span = { [0 ... BW_NR_SPANCLASSES - 1] = &bw_mspan_none },
+	.map = &map_none,
+	.tiny_used = BW_TINY_BLOCK,
+};
+
+static void unheat(struct bw_mspan *s)
+{
+	char *hot = s->hot;
+	u32 i;
+
+	if (!hot)
+		return;
+	i = bw_class_div((u32)(hot - s->wbase), s->divmul);
+	bw_publish(&s->free_bits, s->free_bits | 1ULL << i);
+	bw_publish(&s->hot, NULL);
+}
+
+/* The stores are in the order that bw_mspan_is_allocated() asks for. */
+static void unload(struct bw_mspan *s)
+{
+	u32 w = s->window & BW_NO_WINDOW;
+
+	if (w == BW_NO_WINDOW)
+		return;
+	unheat(s);
+	bw_publish(&s->alloc[w], ~s->free_bits & bw_mspan_mask(s, w));
+	bw_publish(&s->window, (s->window + BW_WINDOW_STEP) | BW_NO_WINDOW);
+	bw_publish(&s->free_bits, 0);
+	s->wbytes = 0;
+}
+
+static void load(struct bw_mspan *s, u32 w, u64 bits)
+{
+	u32 slots = min(s->nelems - w * 64, 64U);
+
+	s->wbase = s->base + w * 64 * s->elem_size;
+	s->wbytes = s->spanclass == BW_SC_TINY ? 0 :
+						 slots * (u32)s->elem_size;
+	bw_publish(&s->free_bits, bits);
+	bw_publish(&s->window, (s->window & ~BW_NO_WINDOW) | w);
+}
+
+static bool load_from(struct bw_mspan *s, u32 w)
+{
+	for (; w < bw_mspan_words(s); w++) {
+		u64 bits = ~s->alloc[w] & bw_mspan_mask(s, w);
+
+		if (bits) {
+			load(s, w, bits);
+			return true;
+		}
+	}
+	return false;
+}
+
+/* The next window with a free slot; once round where frees came behind us. */
+static bool next_window(struct bw_mspan *s)
+{
+	u32 w = (s->window + 1) & BW_NO_WINDOW;
+
+	unload(s);
+	if (load_from(s, w))
+		return true;
+	if (!s->again && !READ_ONCE(s->nr_freed))
+		return false;
+	s->again = false;
+	bw_lock(&s->lock);
+	bw_mspan_fold_freed_locked(s);
+	bw_unlock(&s->lock);
+	return load_from(s, 0);
+}
+
+static bool refill(struct bw_mcache *c, u32 spanclass)
+{
+	struct bw_mspan *s = c->span[spanclass];
+
+	if (s == &bw_mspan_none)
+		s = NULL;
+	else if (next_window(s))
+		return true;
+	bw_mcache_flush_frees(c);
+	s = bw_mcentral_swap(c->heap, spanclass, s, c);
+	c->span[spanclass] = s ? s : &bw_mspan_none;
+	if (!s)
+		return false;
+	if (!load_from(s, 0))
+		bw_throw("mcentral gave a span that is full");
+	if (c->heap->verify && bw_mcache_check(c))
+		bw_throw("verify: an mcache is not as it should be");
+	return true;
+}
+
+void *bw_mcache_take_zeroed(struct bw_mspan *s)
+{
+	u64 bits = s->free_bits;
+	char *p = s->hot;
+
+	if (p) {
+		memset(p, 0, s->elem_size);
+		bw_publish(&s->hot, NULL);
+		return p;
+	}
+	p = s->wbase + (u32)__builtin_ctzll(bits) * s->elem_size;
+	memset(p, 0, s->elem_size);
+	bw_publish(&s->free_bits, bits & (bits - 1));
+	return p;
+}
+
+static void *no_memory(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *bw_mcache_alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n,
+			   bool zero)
+{
+	struct bw_mspan *s;
+	char *p;
+
+	if (c == &bw_mcache_none) {
+		c = bw_mcache_attach();
+		if (!c)
+			return no_memory();
+	}
+	s = c->span[spanclass];
+	if (!s->hot && !s->free_bits && !refill(c, spanclass))
+		return no_memory();
+	if (likely(!c->heap->hooks))
+		return mcache_alloc(c, spanclass, n, zero);
+	p = mcache_alloc(c, spanclass, n, false);
+	s = c->span[spanclass];
+	bw_hook_alloc(c->heap, s, p, n);
+	if (zero && s->needzero)
+		bw_hook_zero(p, n, s->elem_size);
+	return p;
+}
+
+struct bw_mcache *bw_mcache_make(struct bw_mheap *h)
+{
+	struct bw_mcache *c = bw_sys_alloc(sizeof(*c));
+
+	if (!c)
+		return NULL;
+	*c = bw_mcache_none;
+	c->map = &h->map;
+	c->heap = h;
+	return c;
+}
+
+void bw_mcache_flush(struct bw_mcache *c)
+{
+	u32 i;
+
+	bw_mcache_flush_frees(c);
+	for (i = 0; i < BW_NR_SPANCLASSES; i++) {
+		struct bw_mspan *s = c->span[i];
+
+		if (s == &bw_mspan_none)
+			continue;
+		c->span[i] = &bw_mspan_none;
+		unload(s);
+		s->again = false;
+		bw_mcentral_swap(c->heap, i, s, NULL);
+	}
+	c->tiny_used = BW_TINY_BLOCK;
+}
+
+void bw_mcache_release(struct bw_mcache *c)
+{
+	bw_mcache_flush(c);
+	bw_sys_free(c, sizeof(*c));
+}
+
+static bool window_is_good(const struct bw_mspan *s)
+{
+	u32 w = s->window & BW_NO_WINDOW;
+
+	if (w == BW_NO_WINDOW)
+		return !s->free_bits && !s->wbytes && !s->hot;
+	if (w >= bw_mspan_words(s) || s->free_bits & ~bw_mspan_mask(s, w))
+		return false;
+	if (s->hot && (s->hot < s->wbase || s->hot >= s->wbase + s->wbytes ||
+		       s->free_bits >> (u32)((s->hot - s->wbase) /
+					     s->elem_size) & 1))
+		return false;
+	return s->wbase == s->base + w * 64 * s->elem_size;
+}
+
+int bw_mcache_check(const struct bw_mcache *c)
+{
+	u32 i;
+
+	for (i = 0; i < BW_NR_SPANCLASSES; i++) {
+		const struct bw_mspan *s = c->span[i];
+
+		if (s == &bw_mspan_none)
+			continue;
+		if (s->state != BW_MSPAN_CACHED || s->cache != c ||
+		    s->spanclass != i)
+			return 1;
+		if (!window_is_good(s) ||
+		    (i == BW_SC_TINY && s->wbytes))
+			return 2;
+	}
+	for (i = 0; i < BW_NR_FREEING; i++) {
+		const struct bw_freeing *f = &c->freeing[i];
+
+		if (f->span && (!f->mask || f->word >= bw_mspan_words(f->span)))
+			return 4;
+	}
+	return 0;
+}

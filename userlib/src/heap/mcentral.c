@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/* mcentral: see mcentral.h */
+#include "base/throw.h"
+#include "mcache_hook.h"
+#include "pageheap.h"
+
+/* Middling, emptier, nearly full. */
+static const u8 refill_order[] = {
+	BW_BUCKET_MID, BW_BUCKET_LOW, BW_BUCKET_HIGH,
+};
+
+void bw_mcentral_init(struct bw_mcentral *mc)
+{
+	u32 i;
+
+	bw_lock_init(&mc->lock, BW_RANK_MCENTRAL);
+	for (i = 0; i < 2 * BW_NR_BUCKETS; i++)
+		bw_list_init(&mc->list[i / BW_NR_BUCKETS][i % BW_NR_BUCKETS]);
+}
+
+static struct bw_list *swept(struct bw_mheap *h, struct bw_mcentral *mc)
+{
+	return mc->list[READ_ONCE(h->sweepgen) / 2 % 2];
+}
+
+/* By the span's own sweepgen: one that waits for the sweep stays unswept. */
+static void list_add_locked(struct bw_mcentral *mc, struct bw_mspan *s)
+{
+	s->bucket = (u8)bw_mspan_bucket(s);
+	bw_list_add(&mc->list[s->sweepgen / 2 % 2][s->bucket], &s->link);
+	bw_mspan_set_state(s, s->bucket == BW_BUCKET_FULL ? BW_MSPAN_FULL :
+							    BW_MSPAN_PARTIAL);
+}
+
+/* The owner has unloaded its window. True: nothing is taken, it is OWNED. */
+static bool uncache_locked(struct bw_mcentral *mc, struct bw_mspan *s)
+{
+	u32 w, n = 0;
+	bool empty;
+
+	bw_lock(&s->lock);
+	bw_mspan_fold_freed_locked(s);
+	for (w = 0; w < bw_mspan_words(s); w++)
+		n += (u32)__builtin_popcountll(s->alloc[w]);
+	s->nalloc = (u16)n;
+	WRITE_ONCE(s->cache, NULL);
+	empty = !n;
+	if (empty)
+		bw_mspan_set_state(s, BW_MSPAN_OWNED);
+	else
+		list_add_locked(mc, s);
+	bw_unlock(&s->lock);
+	return empty;
+}
+
+static struct bw_mspan *take_locked(struct bw_mheap *h, struct bw_mcentral *mc,
+				    struct bw_mcache *cache)
+{
+	struct bw_list *set = swept(h, mc);
+	struct bw_mspan *s;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(refill_order); i++) {
+		struct bw_list *head = &set[refill_order[i]];
+
+		if (bw_list_is_empty(head))
+			continue;
+		s = bw_mspan_of_link(head->next);
+		bw_lock(&s->lock);
+		bw_list_del(&s->link);
+		bw_mspan_set_state(s, BW_MSPAN_CACHED);
+		WRITE_ONCE(s->cache, cache);
+		bw_unlock(&s->lock);
+		return s;
+	}
+	return NULL;
+}
+
+static struct bw_mspan *span_new(struct bw_mheap *h, u32 spanclass,
+				 struct bw_mcache *cache)
+{
+	u32 kind = spanclass / BURROW_NR_CLASSES;
+	u32 cls = spanclass == BW_SC_TINY ? BW_TINY_CLASS :
+					    spanclass % BURROW_NR_CLASSES;
+	const struct bw_sizeclass *sc = &bw_sizeclass[cls];
+	struct bw_mspan *s = bw_mspan_get(h, sc->npages, cls, kind, 0);
+
+	if (!s)
+		return NULL;
+	bw_lock(&s->lock);
+	s->spanclass = (u16)spanclass;
+	s->sweepgen = READ_ONCE(h->sweepgen);
+	bw_mspan_format(s, sc->nelems, sc->size, sc->divmul);
+	bw_mspan_set_state(s, BW_MSPAN_CACHED);
+	WRITE_ONCE(s->cache, cache);
+	bw_unlock(&s->lock);
+	if (h->hooks)
+		bw_hook_span(h, s);
+	return s;
+}
+
+static void span_done(struct bw_mheap *h, struct bw_mspan *s)
+{
+	if (h->hooks)
+		bw_hook_span_end(s);
+	bw_mspan_put(h, s);
+}
+
+struct bw_mspan *bw_mcentral_swap(struct bw_mheap *h, u32 spanclass,
+				  struct bw_mspan *old,
+				  struct bw_mcache *cache)
+{
+	struct bw_mcentral *mc = &h->central[spanclass];
+	struct bw_mspan *s = NULL;
+	bool empty = false;
+
+	bw_lock(&mc->lock);
+	if (old)
+		empty = uncache_locked(mc, old);
+	if (cache)
+		s = take_locked(h, mc, cache);
+	bw_unlock(&mc->lock);
+	if (empty)
+		span_done(h, old);
+	return s || !cache ? s : span_new(h, spanclass, cache);
+}
+
+/*
+ * The span may have gone, and be anything by now: then it is no member of this
+ * class, or a member that is where it belongs.
+ */
+static bool settle_locked(struct bw_mcentral *mc, struct bw_mspan *s)
+{
+	if (s->state != BW_MSPAN_PARTIAL && s->state != BW_MSPAN_FULL)
+		return false;
+	if (bw_mspan_bucket(s) == s->bucket)
+		return false;
+	bw_list_del(&s->link);
+	if (s->nalloc) {
+		list_add_locked(mc, s);
+		return false;
+	}
+	bw_mspan_set_state(s, BW_MSPAN_OWNED);
+	return true;
+}
+
+void bw_mcentral_settle(struct bw_mheap *h, u32 spanclass, struct bw_mspan *s)
+{
+	struct bw_mcentral *mc = &h->central[spanclass];
+	bool empty = false;
+
+	bw_lock(&mc->lock);
+	bw_lock(&s->lock);
+	if (s->spanclass == spanclass)
+		empty = settle_locked(mc, s);
+	bw_unlock(&s->lock);
+	bw_unlock(&mc->lock);
+	if (empty)
+		span_done(h, s);
+}
+
+static int check_list(const struct bw_mspan *s, u32 spanclass, u32 set, u32 b)
+{
+	bool full = b == BW_BUCKET_FULL;
+
+	if (s->spanclass != spanclass || s->bucket != b ||
+	    s->state != (full ? BW_MSPAN_FULL : BW_MSPAN_PARTIAL) ||
+	    s->sweepgen / 2 % 2 != set)
+		return 1;
+	if (bw_mspan_bucket(s) != b)
+		return 2;
+	return b == BW_BUCKET_EMPTY ? 3 : 0;
+}
+
+int bw_mcentral_check(struct bw_mheap *h, u32 spanclass)
+{
+	struct bw_mcentral *mc = &h->central[spanclass];
+	struct bw_list *at;
+	int bad = 0;
+	u32 i;
+
+	bw_lock(&mc->lock);
+	for (i = 0; i < 2 * BW_NR_BUCKETS; i++) {
+		u32 set = i / BW_NR_BUCKETS, b = i % BW_NR_BUCKETS;
+		struct bw_list *head = &mc->list[set][b];
+
+		for (at = head->next; !bad && at != head; at = at->next)
+			bad = check_list(bw_mspan_of_link(at), spanclass, set,
+					 b);
+	}
+	bw_unlock(&mc->lock);
+	return bad;
+}

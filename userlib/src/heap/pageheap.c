@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pageheap: get and put (pageheap.h). Descriptors are in pageheap_desc.c, what
+ * is given back to the system in pageheap_release.c.
+ *
+ *	bw_mspan_get()
+ *	  a spare, or:
+ *	  bw_descs_take()		descriptors first: then nothing is lost
+ *	  take_spans()			the backend; arenas as they are needed
+ *	  one for the caller, the others become spares
+ */
+#include "base/sysmem.h"
+#include "base/throw.h"
+#include "pageheap_inside.h"
+
+/* -EEXIST: another thread added one since @limit was read. */
+static int arena_add_beyond(struct bw_mheap *h, u32 kind, size_t limit)
+{
+	struct bw_backend *be = h->be;
+	u32 index;
+	int err;
+
+	bw_lock(&h->arenas);
+	if (h->map.limit != limit) {
+		bw_unlock(&h->arenas);
+		return -EEXIST;
+	}
+	err = be->ops->arena_add(be, kind, BURROW_ARENA_ANY, &index);
+	if (!err)
+		/* pairs with bw_map_find() */
+		smp_store_release(&h->map.limit, ((size_t)index + 1) <<
+				  BURROW_ARENA_SHIFT);
+	bw_unlock(&h->arenas);
+	return err;
+}
+
+int bw_mheap_arena_add(struct bw_mheap *h, u32 kind)
+{
+	int err;
+
+	do {
+		err = arena_add_beyond(h, kind, READ_ONCE(h->map.limit));
+	} while (err == -EEXIST);
+	return err;
+}
+
+/* Up to @nr spans; 0: none can be had. */
+static u32 take_spans(struct bw_mheap *h, const struct burrow_span_alloc *req,
+		      struct burrow_span_ref *ref, u32 nr)
+{
+	u32 kind = req->kind == BURROW_KIND_STACK ? BURROW_ARENA_STACK :
+						    BURROW_ARENA_HEAP;
+	bool scavenged = false;
+
+	for (;;) {
+		size_t limit = READ_ONCE(h->map.limit);
+		u32 done;
+		int err = h->be->ops->span_alloc(h->be, req, ref, nr, &done);
+
+		if (done)
+			return done;
+		if (err == -ENOSPC)
+			err = arena_add_beyond(h, kind, limit);
+		if (!err || err == -EEXIST)
+			continue;
+		if (scavenged || (err != -ENOMEM && err != -ENOSPC))
+			return 0;
+		/* spares may be what is in the way; once is enough */
+		scavenged = true;
+		bw_mheap_scavenge(h, err == -ENOMEM ? ~0ULL : 0);
+	}
+}
+
+static u64 span_kword(const struct bw_mheap *h, u32 page)
+{
+	const char *kmeta = bw_window_kmeta(&h->be->window,
+					    page >> BURROW_ARENA_PAGE_SHIFT);
+
+	/* pairs with the release in bw_span_write() */
+	return smp_load_acquire((const u64 *)(const void *)kmeta +
+				page % BURROW_ARENA_PAGES);
+}
+
+/* A stale pointer's holder may be looking: hence the lock. */
+static void span_fill(struct bw_mheap *h, struct bw_mspan *s,
+		      const struct burrow_span_alloc *req,
+		      struct burrow_span_ref ref)
+{
+	u32 arena = ref.page >> BURROW_ARENA_PAGE_SHIFT;
+
+	bw_lock(&s->lock);
+	s->ref = ref;
+	s->npages = req->npages;
+	s->cls = (u8)req->cls;
+	s->kind = (u8)req->kind;
+	s->spanclass = (u16)bw_spanclass(req->cls, req->kind);
+	s->base = bw_window_page_addr(&h->be->window, ref.page);
+	s->alloc = (u64 *)(void *)
+		(bw_window_umeta(&h->be->window, arena) + BURROW_U_ALLOC +
+		 ref.page % BURROW_ARENA_PAGES * BURROW_U_PAGE_BYTES);
+	s->needzero = span_kword(h, ref.page) & BURROW_W_NEEDZERO;
+	s->sweepgen = READ_ONCE(h->sweepgen);
+	bw_mspan_format(s, 1, (u64)s->npages << BURROW_PAGE_SHIFT, 0);
+	bw_mspan_set_state(s, BW_MSPAN_SPARE);
+	bw_unlock(&s->lock);
+}
+
+void bw_owners_set(struct bw_mheap *h, struct bw_mspan *s, bool to_span)
+{
+	size_t off = (size_t)s->ref.page << BURROW_PAGE_SHIFT;
+	u64 word = to_span ? (uintptr_t)s : 0;
+	u32 i;
+
+	for (i = 0; i < s->npages; i++, off += BURROW_PAGE_SIZE)
+		/* pairs with bw_map_find() */
+		smp_store_release(bw_owner_word(&h->map, off), word);
+}
+
+static struct bw_mspan *spare_take_locked(struct bw_mheap *h, u32 spanclass,
+					  u32 npages)
+{
+	struct bw_spares *sp = &h->spares[spanclass];
+	struct bw_list *at = sp->head.next;
+	u32 i;
+
+	for (i = 0; i < BW_SPARE_LOOK && at != &sp->head; i++) {
+		struct bw_mspan *s = bw_mspan_of_link(at);
+
+		at = at->next;
+		if (s->npages != npages)
+			continue;
+		bw_list_del(&s->link);
+		sp->nr--;
+		h->spare_pages -= npages;
+		return s;
+	}
+	return NULL;
+}
+
+static void spare_add_locked(struct bw_mheap *h, struct bw_mspan *s)
+{
+	struct bw_spares *sp = &h->spares[s->spanclass];
+
+	bw_list_add(&sp->head, &s->link);
+	sp->nr++;
+	h->spare_pages += s->npages;
+}
+
+/* How many to fetch, and twice as many the next time. */
+static u32 batch_locked(struct bw_mheap *h, u32 spanclass, u32 npages)
+{
+	u32 most = max(BW_BATCH_PAGES / npages, 1U);
+	struct bw_spares *sp = &h->spares[spanclass];
+	u32 n = sp->batch ? sp->batch : 1;
+
+	n = min(n, most);
+	sp->batch = (u16)min(min(2 * n, most), BW_BATCH_MAX);
+	return n;
+}
+
+/* @s was nobody's: now it is the caller's. */
+static void hand_out_locked(struct bw_mheap *h, struct bw_mspan *s)
+{
+	bw_used_add_locked(h, s->npages);
+	bw_lock(&s->lock);
+	bw_mspan_set_state(s, BW_MSPAN_OWNED);
+	bw_unlock(&s->lock);
+}
+
+/* One for the caller, who has the lock no more; the others become spares. */
+static struct bw_mspan *spans_fetch(struct bw_mheap *h,
+				    const struct burrow_span_alloc *req,
+				    struct bw_list *descs, u32 nr)
+{
+	struct burrow_span_ref ref[BW_BATCH_MAX];
+	struct bw_mspan *s, *first = NULL;
+	u32 i;
+
+	nr = take_spans(h, req, ref, nr);
+	bw_lock(&h->lock);
+	for (i = 0; i < nr; i++) {
+		s = bw_mspan_of_link(descs->next);
+		bw_list_del(&s->link);
+		span_fill(h, s, req, ref[i]);
+		if (first)
+			spare_add_locked(h, s);
+		else
+			first = s;
+	}
+	bw_descs_give_locked(h, descs);
+	h->lazy_pages -= min(h->lazy_pages, (u64)nr * req->npages);
+	if (first)
+		hand_out_locked(h, first);
+	bw_unlock(&h->lock);
+	return first;
+}
+
+struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
+			      u32 align)
+{
+	const struct burrow_span_alloc req = {
+		.flags = npages > BW_LAZY_PAGES ? BURROW_ALLOC_LAZY : 0,
+		.npages = npages,
+		.align = align,
+		.kind = (u16)kind,
+		.cls = (u16)cls,
+	};
+	u32 sc = bw_spanclass(cls, kind), nr = 1;
+	bool keeps = sc < BW_NR_SPANCLASSES && align <= 1;
+	struct bw_mspan *s = NULL;
+	struct bw_list descs;
+
+	bw_list_init(&descs);
+	bw_lock(&h->lock);
+	if (keeps)
+		s = spare_take_locked(h, sc, npages);
+	if (s)
+		hand_out_locked(h, s);
+	else if (keeps && cls)
+		nr = batch_locked(h, sc, npages);
+	nr = s ? 0 : bw_descs_take_locked(h, &descs, nr);
+	bw_unlock(&h->lock);
+	if (nr)
+		s = spans_fetch(h, &req, &descs, nr);
+	if (s)
+		bw_owners_set(h, s, true);
+	return s;
+}
+
+/* All of a size class; of class 0, where lengths differ, a few short ones. */
+static bool may_be_spare(const struct bw_mspan *s)
+{
+	return s->spanclass < BW_NR_SPANCLASSES &&
+	       (s->cls || s->npages <= BW_LAZY_PAGES);
+}
+
+/*
+ * A spare, or on @out with others that go back to the backend: half of its own
+ * class first, so that the next trip there is far.
+ */
+static void put_locked(struct bw_mheap *h, struct bw_mspan *s,
+		       struct bw_list *out)
+{
+	struct bw_spares *sp = NULL;
+	u64 most;
+
+	h->used_pages -= s->npages;
+	most = max((u64)BW_SPARE_MIN, h->used_pages / 8);
+	if (may_be_spare(s))
+		sp = &h->spares[s->spanclass];
+	if (sp && !s->cls)
+		bw_spares_trim_locked(h, sp, BW_SPARE_LOOK - 1, out);
+	if (sp && h->spare_pages + s->npages <= most) {
+		spare_add_locked(h, s);
+		return;
+	}
+	bw_list_add(out, &s->link);
+	if (sp)
+		bw_spares_trim_locked(h, sp, sp->nr / 2, out);
+	if (h->spare_pages > most)
+		bw_spares_drop_locked(h, out);
+}
+
+void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s)
+{
+	struct bw_list out;
+	bool due;
+
+	if (unlikely(READ_ONCE(s->state) != BW_MSPAN_OWNED))
+		bw_throw("a span is put that its caller does not own");
+	bw_owners_set(h, s, false);
+	bw_list_init(&out);
+	bw_lock(&h->lock);
+	bw_lock(&s->lock);
+	bw_mspan_set_state(s, BW_MSPAN_SPARE);
+	/* an aligned span, or a tiny one, is one of its class from now on */
+	s->spanclass = (u16)bw_spanclass(s->cls, s->kind);
+	s->needzero = true;
+	bw_unlock(&s->lock);
+	put_locked(h, s, &out);
+	due = s->npages > BW_LAZY_PAGES || ++h->puts % 64 == 0;
+	bw_unlock(&h->lock);
+	bw_spans_release(h, &out);
+	if (due)
+		bw_mheap_decay(h, bw_clock_now());
+}
+
+size_t bw_mheap_reclaim_range(struct bw_mheap *h, void *addr, size_t bytes)
+{
+	size_t off = (size_t)((char *)addr - h->map.base);
+	u32 first = (u32)((off + BURROW_PAGE_SIZE - 1) >> BURROW_PAGE_SHIFT);
+	u32 end = (u32)((off + bytes) >> BURROW_PAGE_SHIFT);
+	struct burrow_range r = { first, end - first };
+	u64 frames;
+	u32 done;
+
+	if (end <= first ||
+	    h->be->ops->span_reclaim(h->be, &r, 1, &done, &frames))
+		return 0;
+	return (size_t)r.npages << BURROW_PAGE_SHIFT;
+}

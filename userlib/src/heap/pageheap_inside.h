@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* pageheap_inside: between the files of the page heap, and for nobody else. */
+#ifndef BW_HEAP_PAGEHEAP_INSIDE_H
+#define BW_HEAP_PAGEHEAP_INSIDE_H
+
+#include "pageheap.h"
+
+/* pageheap.c: each page names the span, or none. */
+void bw_owners_set(struct bw_mheap *h, struct bw_mspan *s, bool to_span);
+
+/* pageheap_desc.c */
+/* Up to @nr descriptors, with @lock and @freed; 0 where there is no memory. */
+u32 bw_descs_take_locked(struct bw_mheap *h, struct bw_list *to, u32 nr);
+/* Whatever is on the list becomes unused. */
+void bw_descs_give_locked(struct bw_mheap *h, struct bw_list *from);
+
+/* pageheap_release.c */
+u64 bw_clock_now(void);
+void bw_used_add_locked(struct bw_mheap *h, u32 npages);
+/* Moves all but @keep spares to @out; those of all classes. */
+void bw_spares_trim_locked(struct bw_mheap *h, struct bw_spares *sp, u32 keep,
+			   struct bw_list *out);
+void bw_spares_drop_locked(struct bw_mheap *h, struct bw_list *out);
+/* SPARE spans go back to the backend; those it does not take to @stuck. */
+void bw_spans_release(struct bw_mheap *h, struct bw_list *list);
+
+#endif

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pageheap_release: what goes back to the backend, and from there to the system.
+ *
+ *	bw_mspan_put()			heap/pageheap.c
+ *	  bw_spans_release()		<- here: in vectors
+ *	  bw_mheap_decay()		<- here: at most once a period
+ *	    be->ops->lazy_reclaim()	backend/backend.h
+ */
+#include <time.h>
+
+#include "base/throw.h"
+#include "pageheap_inside.h"
+
+u64 bw_clock_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
+void bw_used_add_locked(struct bw_mheap *h, u32 npages)
+{
+	h->used_pages += npages;
+	h->peak[0] = max(h->peak[0], h->used_pages);
+}
+
+void bw_spares_trim_locked(struct bw_mheap *h, struct bw_spares *sp, u32 keep,
+			   struct bw_list *out)
+{
+	while (sp->nr > keep) {
+		struct bw_mspan *s = bw_mspan_of_link(sp->head.prev);
+
+		bw_list_del(&s->link);
+		sp->nr--;
+		h->spare_pages -= s->npages;
+		bw_list_add(out, &s->link);
+	}
+}
+
+void bw_spares_drop_locked(struct bw_mheap *h, struct bw_list *out)
+{
+	u32 i;
+
+	for (i = 0; i < BW_NR_SPANCLASSES; i++)
+		bw_spares_trim_locked(h, &h->spares[i], 0, out);
+	while (!bw_list_is_empty(&h->stuck)) {
+		struct bw_mspan *s = bw_mspan_of_link(h->stuck.next);
+
+		bw_list_del(&s->link);
+		h->stuck_pages -= s->npages;
+		bw_list_add(out, &s->link);
+	}
+}
+
+static void stick_locked(struct bw_mheap *h, struct bw_mspan *s)
+{
+	bw_list_add(&h->stuck, &s->link);
+	h->stuck_pages += s->npages;
+}
+
+/* The backend took @done of them and said @err of the next. */
+static void released(struct bw_mheap *h, struct bw_mspan **span, u32 nr,
+		     u32 done, int err)
+{
+	struct bw_list gone;
+	u32 i;
+
+	if (unlikely(err == -ESTALE))
+		bw_throw("the backend does not know a span of the page heap");
+	bw_list_init(&gone);
+	bw_lock(&h->lock);
+	for (i = 0; i < nr; i++) {
+		if (i < done) {
+			h->lazy_pages += span[i]->npages;
+			bw_list_add(&gone, &span[i]->link);
+		} else {
+			stick_locked(h, span[i]);
+		}
+	}
+	bw_descs_give_locked(h, &gone);
+	bw_unlock(&h->lock);
+}
+
+void bw_spans_release(struct bw_mheap *h, struct bw_list *list)
+{
+	struct burrow_span_ref ref[BW_BATCH_MAX];
+	struct bw_mspan *span[BW_BATCH_MAX];
+
+	while (!bw_list_is_empty(list)) {
+		u32 nr = 0, done;
+		int err;
+
+		while (nr < BW_BATCH_MAX && !bw_list_is_empty(list)) {
+			struct bw_mspan *s = bw_mspan_of_link(list->next);
+
+			bw_list_del(&s->link);
+			span[nr] = s;
+			ref[nr++] = s->ref;
+		}
+		err = h->be->ops->span_free(h->be, 0, ref, nr, &done);
+		released(h, span, nr, done, err);
+	}
+}
+
+/* Frames that went are no longer lazy, whoever counted them. */
+static u64 lazy_give(struct bw_mheap *h, u64 bytes)
+{
+	u64 got = 0, pages;
+
+	if (h->be->ops->lazy_reclaim(h->be, bytes, &got))
+		return 0;
+	/* fewer than asked for: there are no more */
+	pages = got < bytes ? ~0ULL : bytes >> BURROW_PAGE_SHIFT;
+	bw_lock(&h->lock);
+	h->lazy_pages -= min(h->lazy_pages, pages);
+	bw_unlock(&h->lock);
+	return got;
+}
+
+u64 bw_mheap_scavenge(struct bw_mheap *h, u64 bytes)
+{
+	struct bw_list out;
+
+	bw_list_init(&out);
+	bw_lock(&h->lock);
+	bw_spares_drop_locked(h, &out);
+	bw_unlock(&h->lock);
+	bw_spans_release(h, &out);
+	return bytes ? lazy_give(h, bytes) : 0;
+}
+
+/* Pages that were not needed at the peak of two periods; a new one begins. */
+static u64 excess_locked(struct bw_mheap *h, u64 now)
+{
+	u64 have = h->used_pages + h->spare_pages + h->stuck_pages +
+		   h->lazy_pages;
+	u64 keep = max(h->peak[0], h->peak[1]);
+
+	h->decayed = now;
+	h->peak[1] = h->peak[0];
+	h->peak[0] = h->used_pages;
+	return have > keep ? have - keep : 0;
+}
+
+void bw_mheap_decay(struct bw_mheap *h, u64 now)
+{
+	bool spares = false;
+	u64 pages = 0;
+
+	bw_lock(&h->lock);
+	if (now - h->decayed >= BW_DECAY_NS) {
+		pages = excess_locked(h, now);
+		spares = pages > h->lazy_pages;
+	}
+	bw_unlock(&h->lock);
+	if (spares)
+		bw_mheap_scavenge(h, pages << BURROW_PAGE_SHIFT);
+	else if (pages)
+		lazy_give(h, pages << BURROW_PAGE_SHIFT);
+}

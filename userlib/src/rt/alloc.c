@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+/*
+ * alloc: the calls that programs make. The allocation tour starts here.
+ *
+ *	bw_new(), bw_alloc()		<- here: size -> class, kind
+ *	  mcache_alloc()		heap/mcache.h	 a free slot of the window
+ *	    bw_mcache_alloc_slow()	heap/mcache.c	 next window, next span
+ *	      bw_mcentral_swap()	heap/mcentral.c	 a span that has room
+ *		bw_mspan_get()		heap/pageheap.c	 a new one, in batches
+ *		  span_alloc		backend/	 pages
+ *	bw_free()			<- here
+ *	  mcache_free()			heap/mcache.h	 back into the window
+ *	    bw_mcache_free_slow()	heap/mcache_free.c
+ */
+#include "alloc.h"
+
+/* With the thread's own mcache; without one there is no memory. */
+static void *large(struct bw_mcache *c, size_t n, u32 kind, bool zero)
+{
+	if (c == &bw_mcache_none)
+		c = bw_mcache_attach();
+	return c ? bw_large_alloc(c->heap, n, kind, zero) : NULL;
+}
+
+void *bw_alloc_other(struct bw_mcache *c, size_t n, u32 kind, bool zero)
+{
+	void *p;
+
+	if (n <= BW_OBJECT_MAX)
+		return mcache_alloc(c, bw_spanclass(bw_class_of(n), kind), n,
+				    zero);
+	p = large(c, n, kind, zero);
+	if (unlikely(!p))
+		errno = ENOMEM;
+	return p;
+}
+
+void *bw_alloc(size_t n)
+{
+	return bw_object_alloc(bw_mcache_current(), n,
+			       BURROW_KIND_CONSERVATIVE, true);
+}
+
+/* Blocks of tiny objects are zero: no more needs to be done for either. */
+static void *tiny(size_t n)
+{
+	void *p = bw_tiny_alloc(bw_mcache_current(), n);
+
+	if (unlikely(!p))
+		errno = ENOMEM;
+	return p;
+}
+
+void *bw_alloc_noscan(size_t n)
+{
+	if (n < BW_TINY_BLOCK)
+		return tiny(n);
+	return bw_object_alloc(bw_mcache_current(), n, BURROW_KIND_NOSCAN,
+			       true);
+}
+
+void *bw_alloc_raw(size_t n)
+{
+	if (n < BW_TINY_BLOCK)
+		return tiny(n);
+	return bw_object_alloc(bw_mcache_current(), n, BURROW_KIND_NOSCAN,
+			       false);
+}
+
+void *bw_alloc_array(size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return bw_alloc(bytes);
+}
+
+void bw_free(void *p)
+{
+	mcache_free(bw_mcache_current(), p);
+}
+
+size_t bw_usable_size(const void *p)
+{
+	struct bw_mcache *c = bw_mcache_attach();
+
+	return p && c ? bw_mcache_slot_size(c->heap, p) : 0;
+}

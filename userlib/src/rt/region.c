@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+/* region: the public calls, on the heap of the process (heap/region.c). */
+#include "alloc.h"
+#include "heap/region.h"
+
+static void *or_enomem(void *p)
+{
+	if (unlikely(!p))
+		errno = ENOMEM;
+	return p;
+}
+
+struct bw_region *bw_region_make(void)
+{
+	struct bw_mcache *c = bw_mcache_attach();
+
+	return or_enomem(c ? bw_region_make_on(c->heap) : NULL);
+}
+
+void *bw_region_alloc(struct bw_region *r, size_t n)
+{
+	return or_enomem(bw_region_take(r, n));
+}
+
+void bw_region_reset(struct bw_region *r)
+{
+	bw_region_empty(r);
+}
+
+void bw_region_free(struct bw_region *r)
+{
+	if (r)
+		bw_region_end(r);
+}

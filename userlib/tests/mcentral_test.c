@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+/* Which span a refill gets, and what becomes of those that are freed into. */
+#include "alloc_rig.h"
+
+#define SLOTS	128		/* of 64 bytes in a page */
+#define SC	(BURROW_KIND_NOSCAN * BURROW_NR_CLASSES + 5)
+
+static struct bw_mheap *h;
+static struct bw_mcache *c;
+static struct bw_mspan *span[4];
+
+/* Four full spans, none of them in the cache. */
+static void begin(void)
+{
+	u32 i, k;
+
+	h = rig_mheap();
+	c = bw_mcache_make(h);
+	for (i = 0; i < 4; i++) {
+		for (k = 0; k < SLOTS; k++)
+			EXPECT(mcache_alloc(c, SC, 64, false));
+		span[i] = c->span[SC];
+		EXPECT(span[i]->nelems == SLOTS);
+	}
+	bw_mcache_flush(c);
+	for (i = 0; i < 4; i++)
+		EXPECT(span[i]->state == BW_MSPAN_FULL);
+}
+
+static void free_some(struct bw_mspan *s, u32 from, u32 to)
+{
+	for (; from < to; from++)
+		mcache_free(c, s->base + from * 64);
+	bw_mcache_flush_frees(c);
+	EXPECT(!bw_mcentral_check(h, SC));
+}
+
+static void end(void)
+{
+	bw_mcache_release(c);
+	EXPECT(!bw_mheap_check(h));
+	bw_mheap_close(h);
+}
+
+static void a_refill_takes_middling_spans_then_emptier_then_fuller(void)
+{
+	u32 k;
+
+	begin();
+	free_some(span[0], 0, 2);		/* nearly full */
+	free_some(span[1], 0, 100);		/* nearly empty */
+	free_some(span[2], 0, 40);		/* between */
+	EXPECT(span[0]->bucket == BW_BUCKET_HIGH);
+	EXPECT(span[1]->bucket == BW_BUCKET_LOW);
+	EXPECT(span[2]->bucket == BW_BUCKET_MID);
+	EXPECT(mcache_alloc(c, SC, 64, false) && c->span[SC] == span[2]);
+	for (k = 1; k < 40; k++)
+		mcache_alloc(c, SC, 64, false);
+	EXPECT(mcache_alloc(c, SC, 64, false) && c->span[SC] == span[1]);
+	for (k = 1; k < 100; k++)
+		mcache_alloc(c, SC, 64, false);
+	EXPECT(mcache_alloc(c, SC, 64, false) && c->span[SC] == span[0]);
+	mcache_alloc(c, SC, 64, false);
+	EXPECT(mcache_alloc(c, SC, 64, false) && c->span[SC] != span[3]);
+	EXPECT(!bw_mheap_check(h) && !bw_mcache_check(c));
+	end();
+}
+
+static void a_full_span_is_partial_from_its_first_free(void)
+{
+	begin();
+	free_some(span[1], 17, 18);
+	EXPECT(span[1]->state == BW_MSPAN_PARTIAL &&
+	       span[1]->nalloc == SLOTS - 1);
+	EXPECT(mcache_alloc(c, SC, 64, false) == span[1]->base + 17 * 64);
+	EXPECT(span[1]->state == BW_MSPAN_CACHED);
+	end();
+}
+
+static void a_span_goes_back_with_its_last_object(void)
+{
+	u64 used;
+
+	begin();
+	used = h->used_pages;
+	free_some(span[2], 0, SLOTS - 1);
+	EXPECT(h->used_pages == used);
+	free_some(span[2], SLOTS - 1, SLOTS);
+	EXPECT(h->used_pages == used - 1 && !bw_mspan_of(h, span[2]->base));
+	end();
+}
+
+/* As a collector will: it raises sweepgen, and sweeps before it gives out. */
+static void spans_that_wait_for_the_sweep_are_not_handed_out(void)
+{
+	struct bw_mspan *s;
+
+	begin();
+	free_some(span[0], 0, 40);
+	h->sweepgen += 2;
+	s = mcache_alloc(c, SC, 64, false) ? c->span[SC] : NULL;
+	EXPECT(s && s != span[0] && s->sweepgen == h->sweepgen);
+	bw_mcache_flush(c);
+	EXPECT(!bw_mcentral_check(h, SC));
+	free_some(span[0], 40, 90);
+	EXPECT(span[0]->bucket == BW_BUCKET_LOW);
+	EXPECT(mcache_alloc(c, SC, 64, false) && c->span[SC] == s);
+	end();
+}
+
+int main(void)
+{
+	TEST(a_refill_takes_middling_spans_then_emptier_then_fuller);
+	TEST(a_full_span_is_partial_from_its_first_free);
+	TEST(a_span_goes_back_with_its_last_object);
+	TEST(spans_that_wait_for_the_sweep_are_not_handed_out);
+	return tap_end();
+}

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""burrow-gdb.py: what the allocator knows of an address.
+
+    (gdb) source userlib/tools/burrow-gdb.py
+    (gdb) burrow-addr ADDR [HEAP]
+
+HEAP is a struct bw_mheap *, without it the heap of the process. Reads memory
+alone and calls nothing, so it works on core dumps too; the library needs its
+debug information.
+"""
+import gdb
+
+PAGE_SHIFT = 13
+ARENA_SHIFT = 26
+ARENA_PAGES = 1 << (ARENA_SHIFT - PAGE_SHIFT)
+UMETA_SHIFT = 22
+U_OWNER = 3 << 20
+NO_WINDOW = 0xff
+TINY = 0
+
+KINDS = ["noscan", "scan", "conservative", "manual", "stack"]
+STATES = ["free", "spare", "owned", "cached", "partial", "full", "large"]
+
+
+def name(names, value):
+    return names[value] if value < len(names) else "? (%d)" % value
+
+
+def word_at(address):
+    u64 = gdb.lookup_type("unsigned long").pointer()
+    return int(gdb.Value(address).cast(u64).dereference())
+
+
+def find_span(heap, address):
+    """The struct bw_mspan that holds the address, or None and why."""
+    off = address - int(heap["map"]["base"])
+    if off < 0 or off >= int(heap["map"]["limit"]):
+        return None, "in no arena of the heap"
+    arena = off >> ARENA_SHIFT
+    at = int(heap["map"]["umeta"]) + (arena << UMETA_SHIFT) + U_OWNER
+    owner = word_at(at + 8 * ((off >> PAGE_SHIFT) % ARENA_PAGES))
+    if not owner:
+        return None, "in page %#x of the window, which is in no span" % (
+            off >> PAGE_SHIFT)
+    span = gdb.lookup_type("struct bw_mspan").pointer()
+    return gdb.Value(owner).cast(span).dereference(), None
+
+
+def slot_state(span, index):
+    """What the bits say of a slot (O1 and O2 of mspan.h)."""
+    word, bit = index // 64, 1 << index % 64
+    window = int(span["window"]) & NO_WINDOW
+    slot = int(span["base"]) + index * int(span["elem_size"])
+    if int(span["hot"]) == slot:
+        return "free, the next to be allocated"
+    if window == word:
+        free = int(span["free_bits"]) & bit
+        return "free, in the window" if free else "allocated, in the window"
+    if not int(span["alloc"][word]) & bit:
+        return "free"
+    if int(span["freed"][word]) & bit:
+        return "freed by another thread, not yet folded in"
+    return "allocated"
+
+
+def describe(span, address):
+    base, size = int(span["base"]), int(span["elem_size"])
+    state, off = int(span["state"]), address - base
+    yield "span   %#x, page %#x, %d pages, generation %d" % (
+        base, int(span["ref"]["page"]), int(span["npages"]),
+        int(span["ref"]["gen"]))
+    yield "state  %s%s" % (name(STATES, state),
+                           ", by the mcache %#x" % int(span["cache"])
+                           if int(span["cache"]) else "")
+    tiny = int(span["spanclass"]) == TINY and state != STATES.index("large")
+    yield "class  %d: %d slots of %d bytes, %s%s%s" % (
+        int(span["cls"]), int(span["nelems"]), size,
+        name(KINDS, int(span["kind"])),
+        ", blocks of tiny objects" if tiny and int(span["cls"]) else "",
+        ", needs zeroing" if span["needzero"] else "")
+    index = off // size if off >= 0 else -1
+    if index < 0 or index >= int(span["nelems"]):
+        yield "slot   none: between the slots and the ends of the span"
+        return
+    yield "slot   %d at %#x, byte %d of it: %s" % (
+        index, base + index * size, off % size, slot_state(span, index))
+
+
+class BurrowAddr(gdb.Command):
+    """burrow-addr ADDR [HEAP]: span, class, slot and state of an address."""
+
+    def __init__(self):
+        super().__init__("burrow-addr", gdb.COMMAND_DATA)
+
+    def invoke(self, text, from_tty):
+        args = gdb.string_to_argv(text)
+        if len(args) not in (1, 2):
+            raise gdb.GdbError("burrow-addr ADDR [HEAP]")
+        address = int(gdb.parse_and_eval(args[0]).cast(
+            gdb.lookup_type("unsigned long")))
+        heap = gdb.parse_and_eval(args[1] if len(args) > 1 else "process_heap")
+        if not int(heap):
+            raise gdb.GdbError("the process has no heap yet")
+        span, why = find_span(heap.dereference(), address)
+        if span is None:
+            print("%#x is %s" % (address, why))
+            return
+        for line in describe(span, address):
+            print(line)
+
+
+BurrowAddr()
