@@ -63,6 +63,10 @@ vm:
 bench-vm: deps
 	@selftests/scripts/bench-vm.sh
 
+#@ model		the scheduler's protocols, and that broken ones are found (spin)
+model:
+	@selftests/model/run.sh '$(abspath $(O))/model'
+
 #@ layers		no include goes upwards
 layers:
 	@selftests/scripts/layers.sh
@@ -80,5 +84,5 @@ clean:
 	rm -rf '$(O)'
 
 .DEFAULT_GOAL := all
-.PHONY: all help run check module load unload kunit vm bench-vm layers style \
-	deps clean
+.PHONY: all help run check model module load unload kunit vm bench-vm layers \
+	style deps clean

@@ -5,6 +5,8 @@
 #@ static	what runs in a VM: the demo, the parity script, stress tests
 #@ check-lib	the library's tests: plain, debug, sanitizers, clang
 #@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
+#@ check-aarch64	tests of the scheduler on the other architecture, emulated
+#@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
 #@ bench-alloc-pairs	bw_alloc() and bw_free() beside libc's
 #@ install, uninstall	below DESTDIR and PREFIX
@@ -54,6 +56,21 @@ bw-lib-src := \
 	userlib/src/backend/select.c \
 	userlib/src/heap/heap.c \
 	userlib/src/heap/parker.c \
+	userlib/src/sched/block.c \
+	userlib/src/sched/boot.c \
+	userlib/src/sched/cpus.c \
+	userlib/src/sched/deadlock.c \
+	userlib/src/sched/env.c \
+	userlib/src/sched/g.c \
+	userlib/src/sched/go.c \
+	userlib/src/sched/m.c \
+	userlib/src/sched/p.c \
+	userlib/src/sched/park.c \
+	userlib/src/sched/runq.c \
+	userlib/src/sched/schedule.c \
+	userlib/src/sched/segv.c \
+	userlib/src/sched/stack.c \
+	userlib/src/sched/sysmon.c \
 	userlib/src/heap/sizeclass.c \
 	userlib/src/heap/mspan.c \
 	userlib/src/heap/pageheap.c \
@@ -72,16 +89,22 @@ bw-lib-src := \
 	userlib/src/rt/memstats.c \
 	userlib/src/rt/region.c
 
+# The machine's own switch of stacks.
+bw-arch := $(shell $(CC) -dumpmachine | cut -d- -f1)
+bw-lib-asm := userlib/src/sched/switch_$(bw-arch).S
+
 # Linked into tests only.
 bw-test-src := userlib/src/backend/failnth.c
 
 # One program each. The second list has threads and runs under tsan as well.
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
+	sched_cpus_test sched_death_test sched_many_test \
 	sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
-	stack_test fork_test fork_storm_test memstats_test alloc_test \
-	alloc_die_test
+	stack_test fork_test fork_storm_test \
+	sched_runq_test sched_life_test sched_block_test sched_stress_test \
+	memstats_test alloc_test alloc_die_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
@@ -103,13 +126,19 @@ bw-flags-clang = $(CFLAGS) -DBW_DEBUG=1
 
 # $(1): flavour. Objects, the library of this flavour, its tests.
 define bw-flavour
-bw-obj-$(1) := $$(bw-lib-src:%.c=$$(O)/$(1)/%.o)
+bw-obj-$(1) := $$(bw-lib-src:%.c=$$(O)/$(1)/%.o) \
+	$$(bw-lib-asm:%.S=$$(O)/$(1)/%.o)
 bw-testobj-$(1) := $$(bw-test-src:%.c=$$(O)/$(1)/%.o)
 
 $$(O)/$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	@echo '  $(1) $$<'
 	@$$(bw-cc-$(1)) $$(bw-cflags) $$(bw-flags-$(1)) -c -o $$@ $$<
+
+$$(O)/$(1)/%.o: %.S
+	@mkdir -p $$(@D)
+	@echo '  $(1) $$<'
+	@$$(bw-cc-$(1)) $$(bw-flags-$(1)) -c -o $$@ $$<
 
 $$(O)/$(1)/libburrow.a: $$(bw-obj-$(1))
 	@echo '  $(1) $$(@F)'
@@ -186,8 +215,8 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.
-bw-both-modes := parker_test stress_test fork_test fork_storm_test \
-	alloc_test memstats_test
+bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
+	sched_life_test sched_block_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a
@@ -218,6 +247,34 @@ check-lib: lib $(bw-runs:%=$(O)/%) $(O)/gdb_target
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
 	@sh userlib/tests/sizeclass.sh $(RESULTS)/lib-sizeclass.tap
 	@sh userlib/tests/gdb.sh $(O)/gdb_target $(RESULTS)/lib-gdb.tap
+
+.PHONY: check-aarch64
+check-aarch64:
+	@sh userlib/tests/sched_aarch64.sh $(O)/aarch64 \
+		"$(filter-out -MMD -MP,$(bw-cflags))" $(bw-lib-src) \
+		userlib/src/sched/switch_aarch64.S
+
+# Programs that know the library's inside or its API.
+bw-sched-progs := $(O)/bench/sched_quick $(O)/examples/hello \
+	$(O)/examples/ring
+
+$(O)/bench/sched_quick: $(O)/rel/userlib/bench/sched_quick.o
+$(O)/examples/hello: $(O)/rel/userlib/examples/hello.o
+$(O)/examples/ring: $(O)/rel/userlib/examples/ring.o
+
+$(bw-sched-progs): $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $(filter %.o,$^) $(O)/libburrow.a
+
+examples: $(O)/examples/hello $(O)/examples/ring
+
+.PHONY: bench-sched
+bench-sched: $(O)/bench/sched_quick
+	@for procs in 1 2; do \
+		echo "# $$procs Ps: least, median, most ns"; \
+		BURROW_PROCS=$$procs $< || exit; \
+	done
 
 # Benchmarks that need no library. PAGEPOLICY='-m 256 -r 3' is a short run; one
 # that cannot be made here (77) says why and is no error.
@@ -264,3 +321,4 @@ uninstall:
 		$(bw-dest)/lib/libburrow.so.$(BW_VERSION) \
 		$(bw-dest)/lib/pkgconfig/burrow.pc
 	-rmdir $(bw-dest)/include/burrow
+

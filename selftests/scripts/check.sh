@@ -98,8 +98,8 @@ kernel_tests()
 	done
 	echo "timeout=120 BURROW_MODE=kernel $out/static/spans"
 	echo "timeout=300 $out/static/both /t/parity"
-	for t in parker_test stress_test fork_test fork_storm_test; do
-		echo "timeout=300 BURROW_MODE=kernel $out/static/$t"
+	for t in "$out"/static/*_test; do
+		[ -x "$t" ] && echo "timeout=300 BURROW_MODE=kernel $t"
 	done
 }
 
@@ -108,6 +108,7 @@ do_build() { stage build one "library and module build without a warning" \
 do_layers() { stage layers make --no-print-directory layers; }
 do_style() { stage style make --no-print-directory style; }
 do_core() { stage core make --no-print-directory check-core; }
+do_model() { stage model make --no-print-directory model; }
 do_lib() { stage lib make --no-print-directory check-lib; }
 do_rig() { stage rig selftests/vm/selftest.sh; }
 do_kunit() { booted=0; vm debug --mem 2G --; }
@@ -133,7 +134,7 @@ do_vm()
 	fi
 }
 
-stages=${*:-build layers style core lib rig vm}
+stages=${*:-build layers style core model lib rig vm}
 for s in $stages; do
 	"do_$s"
 done

@@ -7,6 +7,7 @@
 # Kernel:	uapi < kmod/core < kmod < kmod/tests
 # Library:	uapi, userlib/include < base < backend < heap < sched < gc < rt <
 #		lang < trace < whoever uses it (tests, bench, examples)
+#		heap < malloc, which no other room includes
 # From kmod the library may include core alone, and that in backend alone; core
 # and uapi know nothing of the library, nor kmod.
 #
@@ -48,6 +49,8 @@ may()
 	backend-core)			return 0 ;;
 	public-*)			return 1 ;;
 	user-*)				return 0 ;;
+	malloc-base|malloc-backend|malloc-heap|malloc-public) return 0 ;;
+	malloc-*|*-malloc)		return 1 ;;
 	*-public)			;;
 	esac
 	for r in public $lib_rooms; do
@@ -94,12 +97,13 @@ plant()
 
 	tree=$(mktemp -d)
 	mkdir -p "$tree"/{uapi/burrow,kmod/{core,tests}} \
-		"$tree"/userlib/{include/burrow,tests,src/{base,backend,heap,rt}}
+		"$tree"/userlib/{include/burrow,tests,src/{base,backend,heap,malloc,rt}}
 	touch "$tree"/{uapi/burrow/layout.h,kmod/heap.h,kmod/core/span.h} \
 		"$tree"/kmod/tests/scene.h "$tree"/userlib/tests/tap.h \
 		"$tree"/userlib/include/burrow/heap.h \
 		"$tree"/userlib/src/{base/lock.h,backend/backend.h} \
-		"$tree"/userlib/src/{heap/heap.h,rt/alloc.h}
+		"$tree"/userlib/src/{heap/heap.h,malloc/front.h,rt/alloc.h}
+	echo '#include "heap/heap.h"' >"$tree/userlib/src/malloc/good.c"
 	echo '#include "core/span.h"' >"$tree/userlib/src/backend/good.c"
 	echo '#include "base/lock.h"' >"$tree/userlib/src/heap/good.c"
 	echo '#include <burrow/layout.h>' >"$tree/kmod/core/good.c"
@@ -140,6 +144,12 @@ plant "backend including rt by a bracketed name is found" \
 	userlib/src/backend/bad.h '  #  include <rt/alloc.h>'
 plant "heap including core past backend is found" \
 	userlib/src/heap/bad.c '#include "core/span.h"'
+plant "malloc including rt is found" \
+	userlib/src/malloc/bad.c '#include "rt/alloc.h"'
+plant "heap including malloc is found" \
+	userlib/src/heap/bad.c '#include "malloc/front.h"'
+plant "rt including malloc is found" \
+	userlib/src/rt/bad.c '#include "malloc/front.h"'
 plant "a relative path hides nothing" \
 	userlib/src/base/bad.c '#include "../backend/backend.h"'
 plant "core including kmod is found" \

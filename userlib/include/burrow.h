@@ -4,6 +4,7 @@
 #define BURROW_H
 
 #include "burrow/alloc.h"
+#include "burrow/go.h"
 #include "burrow/heap.h"
 
 #endif

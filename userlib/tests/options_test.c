@@ -28,6 +28,14 @@ static const struct row {
 	{ "window=67108864", NULL, 0, NULL, { .window = 64 * M } },
 	{ "window=16G", NULL, 0, NULL, { .window = 16 * G } },
 	{ "window=1T", NULL, 0, NULL, { .window = 1024 * G } },
+	{ "clobberfree=1,guard=1", NULL, 0, NULL,
+	  { .clobberfree = true, .guard = true } },
+	{ "stacksize=64K", NULL, 0, NULL, { .stacksize = 65536 } },
+	{ "stacksize=1M,deadlock=off", NULL, 0, NULL,
+	  { .stacksize = 1 << 20, .deadlock = BW_DEADLOCK_OFF } },
+	{ "deadlock=off,deadlock=report", NULL, 0, NULL,
+	  { .deadlock = BW_DEADLOCK_REPORT } },
+	{ "deadlock=off,deadlock=fatal", NULL, 0, NULL, { 0 } },
 	{ "device=/a/b", NULL, 0, NULL, { .device = "/a/b" } },
 	{ "device=a=b", NULL, 0, NULL, { .device = "a=b" } },
 	{ NULL, "User", -EINVAL, "BURROW_MODE=User", { 0 } },
@@ -52,6 +60,11 @@ static const struct row {
 	{ "window=64MB", NULL, -EINVAL, "window=64MB", { 0 } },
 	{ "window=18446744073776660480", NULL, -EINVAL, "window=", { 0 } },
 	{ "window=17592186044416M", NULL, -EINVAL, "window=", { 0 } },
+	{ "clobberfree=", NULL, -EINVAL, "clobberfree is 0 or 1", { 0 } },
+	{ "guard=x", NULL, -EINVAL, "guard=x is not allowed", { 0 } },
+	{ "stacksize=96K", NULL, -EINVAL, "64K, 128K, 256K", { 0 } },
+	{ "stacksize=2M", NULL, -EINVAL, "stacksize=2M", { 0 } },
+	{ "deadlock=no", NULL, -EINVAL, "fatal, report or off", { 0 } },
 	{ "device=", NULL, -EINVAL, "1 to 127 bytes", { 0 } },
 	{ "ver\nbose=1", NULL, -EINVAL, "'ver?bose'", { 0 } },
 };
@@ -74,6 +87,10 @@ static void each_row_gives_its_options_or_its_error(void)
 			good &= EXPECT(o.mode == r->want.mode &&
 				       o.verbose == r->want.verbose &&
 				       o.verify == r->want.verify &&
+				       o.clobberfree == r->want.clobberfree &&
+				       o.guard == r->want.guard &&
+				       o.stacksize == r->want.stacksize &&
+				       o.deadlock == r->want.deadlock &&
 				       o.window == r->want.window &&
 				       !strcmp(o.device, r->want.device[0] ?
 					       r->want.device :

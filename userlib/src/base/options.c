@@ -101,6 +101,39 @@ static bool set_window(struct bw_options *o, struct text value)
 	return true;
 }
 
+static bool set_stacksize(struct bw_options *o, struct text value)
+{
+	static const char *const size[] = { "64K", "128K", "256K", "512K",
+					    "1M" };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(size); i++) {
+		if (!text_is(value, size[i]))
+			continue;
+		o->stacksize = 65536U << i;
+		return true;
+	}
+	return false;
+}
+
+static bool set_deadlock(struct bw_options *o, struct text value)
+{
+	static const char *const name[] = {
+		[BW_DEADLOCK_FATAL]	= "fatal",
+		[BW_DEADLOCK_REPORT]	= "report",
+		[BW_DEADLOCK_OFF]	= "off",
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(name); i++) {
+		if (!text_is(value, name[i]))
+			continue;
+		o->deadlock = i;
+		return true;
+	}
+	return false;
+}
+
 static bool set_device(struct bw_options *o, struct text value)
 {
 	if (!value.len || value.len >= sizeof(o->device))
@@ -119,12 +152,14 @@ static const struct key {
 	{ "verify", "0 or 1", set_verify },
 	{ "clobberfree", "0 or 1", set_clobberfree },
 	{ "guard", "0 or 1", set_guard },
+	{ "stacksize", "64K, 128K, 256K, 512K or 1M", set_stacksize },
+	{ "deadlock", "fatal, report or off", set_deadlock },
 	{ "window", WINDOW_ALLOWED, set_window },
 	{ "device", DEVICE_ALLOWED, set_device },
 };
 
-#define KEYS_ALLOWED	"verbose, verify, clobberfree, guard, window or " \
-			"device"
+#define KEYS_ALLOWED	"verbose, verify, clobberfree, guard, stacksize, " \
+			"deadlock, window or device"
 
 /* For messages: as much of a piece as is fit to be shown. */
 struct shown {

@@ -12,6 +12,8 @@
  *			again, it must still be so
  *	guard=0|1	objects of more than 32K end at a page that nobody may
  *			touch (user mode)
+ *	stacksize=SIZE	of a G: 64K, 128K, 256K, 512K or 1M
+ *	deadlock=fatal|report|off	what to do when no G can ever run again
  *	window=SIZE	address space for arenas: a multiple of 64M, at most 1T
  *	device=PATH	in place of /dev/burrow; no comma in it
  *
@@ -26,6 +28,8 @@
 
 #define BW_DEFAULT_WINDOW	(256ULL << 30)
 
+enum bw_deadlock { BW_DEADLOCK_FATAL, BW_DEADLOCK_REPORT, BW_DEADLOCK_OFF };
+
 /**
  * struct bw_options - as parsed					[owner]
  * @mode:	BW_MODE_*
@@ -33,6 +37,8 @@
  * @verify:	see above
  * @clobberfree: see above
  * @guard:	see above
+ * @stacksize:	bytes; 0: the scheduler's default
+ * @deadlock:	enum bw_deadlock
  * @window:	bytes; 0: BW_DEFAULT_WINDOW, or less where that does not fit
  * @device:	path of the device
  */
@@ -42,6 +48,8 @@ struct bw_options {
 	bool verify;
 	bool clobberfree;
 	bool guard;
+	u32 stacksize;
+	u32 deadlock;
 	u64 window;
 	char device[128];
 };

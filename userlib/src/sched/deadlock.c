@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+/*
+ * deadlock: every thread of the run is asleep, and nobody is left who could make
+ * a G runnable.
+ *
+ * It ends the process only when that is certain: no M in a call, no attached
+ * thread, and no task in the process but Ms, sysmon and the caller of bw_run().
+ * Otherwise a stranger may still call bw_ready(), and it is said once.
+ *
+ * The last M to go to sleep looks, after it slept for 10 ms and nobody woke it:
+ * whoever wakes it meanwhile does not wait for any of this.
+ */
+#include <dirent.h>
+#include <time.h>
+
+#include "sched.h"
+
+/* A thread that ended a moment ago may still be listed. */
+#define LOOKS		5
+#define PAUSE_NS	10000000L
+
+static u32 nr_tasks(void)
+{
+	DIR *dir = opendir("/proc/self/task");
+	struct dirent *e;
+	u32 nr = 0;
+
+	if (!dir)
+		return UINT32_MAX;
+	while ((e = readdir(dir)))
+		nr += e->d_name[0] != '.';
+	closedir(dir);
+	return nr;
+}
+
+/* Does it still look like that? How many tasks are ours then? */
+static bool all_asleep(u32 *ours)
+{
+	bool yes;
+
+	bw_lock(&bw_sched.lock);
+	yes = !bw_sched.ending && bw_sched.nr_m == bw_sched.nr_idle_m &&
+	      !bw_sched.global.nr;
+	*ours = bw_sched.nr_m + 2;
+	bw_unlock(&bw_sched.lock);
+	return yes;
+}
+
+static void note_one(struct bw_g *g, void *arg)
+{
+	u32 *nr = arg, state = READ_ONCE(g->state);
+
+	if (state == BW_G_FREE)
+		return;
+	if ((*nr)++ < 1000)
+		bw_g_note(g);
+}
+
+static void dump(void)
+{
+	u32 nr = 0;
+
+	bw_g_each(note_one, &nr);
+	bw_note("%u Gs%s", nr, nr > 1000 ? ", the first 1000 above" : "");
+}
+
+/* True: the M has its token, and is no longer asleep. */
+static bool wait_a_little(struct bw_m *m)
+{
+	struct timespec ts = { .tv_nsec = PAUSE_NS };
+
+	if (!m) {
+		nanosleep(&ts, NULL);
+		return false;
+	}
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return !bw_parker_park_until(&m->parker, (u64)ts.tv_sec * 1000000000 +
+						 (u64)ts.tv_nsec + PAUSE_NS);
+}
+
+static void tell(bool certain)
+{
+	bool told = xchg(&bw_sched.told, 1);
+
+	if (told && !certain)
+		return;
+	dump();
+	if (certain && bw_sched.deadlock == BW_DEADLOCK_FATAL)
+		bw_throw("deadlock: every G waits, and nobody is left to "
+			 "wake one");
+	bw_note("deadlock: every G waits%s", certain ? "" :
+		", unless a thread that is not burrow's wakes one");
+}
+
+bool bw_deadlock_check(struct bw_m *m)
+{
+	bool certain = false;
+	u32 ours, i;
+
+	if (bw_sched.deadlock == BW_DEADLOCK_OFF)
+		return false;
+	for (i = 0; i < LOOKS && !certain; i++) {
+		if (wait_a_little(m))
+			return true;
+		if (!all_asleep(&ours))
+			return false;
+		if (READ_ONCE(bw_sched.nr_attached))
+			break;
+		certain = nr_tasks() <= ours + BW_TOOL_TASKS;
+		if (READ_ONCE(bw_sched.told))
+			break;
+	}
+	tell(certain);
+	return false;
+}

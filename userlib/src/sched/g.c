@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+/*
+ * g: memory of Gs, and the free ones.
+ *
+ *	bw_go()			go.c
+ *	  p->free			  the last one that ended here, warm
+ *	  bw_g_get_slow()	<- here	  from the global lists, or new
+ *	    bw_stacks_make()	stack.c
+ *
+ * A G keeps its stack for ever. Those that ended are *warm*, on the list of the
+ * P where they ended and beyond 64 on a global one; beyond 1024 there, the
+ * memory of half of the stacks goes back to the system at once and their Gs are
+ * *cold*. Address space does not go back.
+ *
+ * Rejected: G and stack in separate lists (twice the bookkeeping for a G that
+ * is of no use without a stack), the G at the top of its stack (one page touched
+ * less, but then a late waker's pointer could hit memory given back: G3).
+ */
+#include <dlfcn.h>
+
+#include "base/fmt.h"
+#include "base/parker.h"
+#include "base/sysmem.h"
+#include "sched.h"
+
+#define BATCH		32U
+#define LOCAL_MAX	64U
+#define WARM_MAX	1024U
+#define CHILL		512U
+#define SLAB_BYTES	(64UL << 10)
+#define SLAB_GS		((SLAB_BYTES - 64) / sizeof(struct bw_g))
+
+const u8 bw_g_moves[BW_NR_G_STATES] = {
+	[BW_G_FREE] = 1 << BW_G_RUNNABLE | 1 << BW_G_RUNNING,
+	[BW_G_RUNNABLE] = 1 << BW_G_RUNNING | 1 << BW_G_FREE,
+	[BW_G_RUNNING] = 1 << BW_G_RUNNABLE | 1 << BW_G_PARKED |
+			 1 << BW_G_BLOCKED | 1 << BW_G_FREE,
+	[BW_G_PARKED] = 1 << BW_G_RUNNABLE | 1 << BW_G_RUNNING |
+			1 << BW_G_FREE,
+	[BW_G_BLOCKED] = 1 << BW_G_RUNNING | 1 << BW_G_RUNNABLE |
+			 1 << BW_G_FREE,
+};
+
+static const char *const state_name[BW_NR_G_STATES] = {
+	[BW_G_FREE] = "free",
+	[BW_G_RUNNABLE] = "runnable",
+	[BW_G_RUNNING] = "running",
+	[BW_G_PARKED] = "parked",
+	[BW_G_BLOCKED] = "in a call",
+};
+
+/**
+ * struct slab - Gs made together, never given back
+ * @next:	made before						[const]
+ * @nr:		how many of them were handed out once			[list lock]
+ * @g:		the Gs
+ */
+struct slab {
+	struct slab *next;
+	u32 nr;
+	struct bw_g g[] __aligned(64);
+};
+
+/**
+ * struct lists - Gs that are FREE and on no P's list
+ * @lock:	for all of it
+ * @slab:	the newest; read without the lock by bw_g_each()	[lock]
+ * @warm:	with memory in their stacks				[lock]
+ * @cold:	without							[lock]
+ * @bare:	without a stack, for attached threads			[lock]
+ */
+static struct lists {
+	struct bw_lock lock;
+	struct slab *slab;
+	struct bw_glist warm, cold, bare;
+} lists = { .lock.rank = BW_RANK_GS };
+
+void bw_g_move_bad(const struct bw_g *g, u32 from, u32 to)
+{
+	bw_fatal("G %llu is to go from %s to %s, and is %s",
+		 (unsigned long long)g->id, state_name[from], state_name[to],
+		 state_name[READ_ONCE(g->state) % BW_NR_G_STATES]);
+}
+
+/* A G that never was, or NULL. */
+static struct bw_g *carve_locked(void)
+{
+	struct slab *s = lists.slab;
+
+	if (!s || s->nr == SLAB_GS) {
+		s = bw_sys_alloc(SLAB_BYTES);
+		if (!s)
+			return NULL;
+		s->next = lists.slab;
+		/* pairs with bw_g_each() */
+		smp_store_release(&lists.slab, s);
+	}
+	WRITE_ONCE(s->nr, s->nr + 1);
+	return &s->g[s->nr - 1];
+}
+
+void bw_g_each(void (*fn)(struct bw_g *g, void *arg), void *arg)
+{
+	struct slab *s = smp_load_acquire(&lists.slab); /* pairs with carve */
+	u32 i;
+
+	for (; s; s = s->next)
+		for (i = 0; i < READ_ONCE(s->nr); i++)
+			fn(&s->g[i], arg);
+}
+
+/* New Gs with stacks, to the end of @out; none where there is no memory. */
+static void make(struct bw_glist *out, u32 nr)
+{
+	char *slot[BATCH];
+	struct bw_g *g;
+	u32 i;
+
+	if (bw_stacks_make(slot, nr))
+		return;
+	bw_lock(&lists.lock);
+	for (i = 0; i < nr; i++) {
+		g = carve_locked();
+		if (!g)
+			break;		/* slots are lost: there is no memory */
+		g->stack = slot[i];
+		bw_glist_add(out, g);
+	}
+	bw_unlock(&lists.lock);
+}
+
+struct bw_g *bw_g_get_slow(struct bw_m *m)
+{
+	struct bw_p *p = m ? m->p : NULL;
+	u32 want = p ? BATCH : 1;
+	struct bw_glist got = { .nr = 0 };
+	struct bw_g *g, *first;
+
+	bw_lock(&lists.lock);
+	while (got.nr < want && lists.warm.nr)
+		bw_glist_add(&got, bw_glist_pop(&lists.warm));
+	while (got.nr < want && lists.cold.nr) {
+		g = bw_glist_pop(&lists.cold);
+		g->cold = false;
+		bw_glist_add(&got, g);
+	}
+	bw_unlock(&lists.lock);
+	if (!got.nr)
+		make(&got, want);
+	first = bw_glist_pop(&got);
+	while (p && (g = bw_glist_pop(&got))) {
+		g->link = p->free;
+		p->free = g;
+		p->nr_free++;
+	}
+	return first;
+}
+
+/* Half of too many warm ones get cold. */
+static void chill(void)
+{
+	struct bw_glist some = { .nr = 0 };
+	char *slot[CHILL];
+	struct bw_g *g;
+	u32 n = 0;
+
+	bw_lock(&lists.lock);
+	while (lists.warm.nr > WARM_MAX - CHILL && n < CHILL) {
+		g = bw_glist_pop(&lists.warm);
+		g->cold = true;
+		slot[n++] = g->stack;
+		bw_glist_add(&some, g);
+	}
+	bw_unlock(&lists.lock);
+	bw_stacks_chill(slot, n);
+	bw_lock(&lists.lock);
+	bw_glist_join(&lists.cold, &some);
+	bw_unlock(&lists.lock);
+}
+
+void bw_g_put_all(struct bw_glist *list)
+{
+	bool many;
+
+	do {
+		bw_lock(&lists.lock);
+		while (list->nr && lists.warm.nr <= WARM_MAX)
+			bw_glist_add(&lists.warm, bw_glist_pop(list));
+		many = lists.warm.nr > WARM_MAX;
+		bw_unlock(&lists.lock);
+		if (many)
+			chill();
+	} while (list->nr);
+}
+
+static void put_half(struct bw_p *p)
+{
+	struct bw_glist list = { .nr = 0 };
+	struct bw_g *g;
+
+	while (list.nr < LOCAL_MAX / 2) {
+		g = p->free;
+		p->free = g->link;
+		p->nr_free--;
+		bw_glist_add(&list, g);
+	}
+	bw_g_put_all(&list);
+}
+
+void bw_g_put(struct bw_m *m, struct bw_g *g)
+{
+	struct bw_p *p = m->p;
+	struct bw_glist list = { .nr = 0 };
+
+	if (!p) {
+		bw_glist_add(&list, g);
+		bw_g_put_all(&list);
+		return;
+	}
+	g->link = p->free;
+	p->free = g;
+	if (unlikely(++p->nr_free > LOCAL_MAX))
+		put_half(p);
+}
+
+struct bw_g *bw_g_bare_get(void)
+{
+	struct bw_g *g;
+
+	bw_lock(&lists.lock);
+	g = bw_glist_pop(&lists.bare);
+	if (!g)
+		g = carve_locked();
+	bw_unlock(&lists.lock);
+	return g;
+}
+
+void bw_g_bare_put(struct bw_g *g)
+{
+	bw_lock(&lists.lock);
+	bw_glist_add(&lists.bare, g);
+	bw_unlock(&lists.lock);
+}
+
+bool bw_g_drop(struct bw_g *g)
+{
+	u8 asleep = BW_PARK_ASLEEP;
+
+	/* whoever readies it just now puts it into the global queue */
+	if (READ_ONCE(g->token) == BW_PARK_ASLEEP &&
+	    !try_cmpxchg(&g->token, &asleep, BW_PARK_EMPTY))
+		return false;
+	bw_g_move(g, g->state, BW_G_FREE);
+	memset(g->local, 0, sizeof(g->local));
+	g->has_local = false;
+	g->locks = 0;
+	g->locked = NULL;
+	bw_fiber_free(&g->fiber);
+	return true;
+}
+
+size_t bw_g_entry(const struct bw_g *g, char *buf, size_t size)
+{
+	void (*fn)(void *arg) = READ_ONCE(g->fn);
+	char *addr;
+	const char *file;
+	Dl_info info;
+
+	memcpy(&addr, &fn, sizeof(addr));
+	if (!addr || !dladdr(addr, &info) || !info.dli_fname)
+		return bw_fmt(buf, size, "%p", addr);
+	file = strrchr(info.dli_fname, '/');
+	file = file ? file + 1 : info.dli_fname;
+	if (info.dli_sname)
+		return bw_fmt(buf, size, "%s (%s)", info.dli_sname, file);
+	return bw_fmt(buf, size, "%s+0x%lx", file,
+		      (unsigned long)(addr - (char *)info.dli_fbase));
+}
+
+void bw_g_note(const struct bw_g *g)
+{
+	const char *name = g->name, *reason = g->reason;
+	u32 state = READ_ONCE(g->state);
+	char entry[128];
+
+	bw_g_entry(g, entry, sizeof(entry));
+	if (state != BW_G_PARKED)
+		reason = NULL;
+	bw_note("G %llu%s%s%s %s%s%s%s%s, started with %s",
+		(unsigned long long)g->id, name ? " '" : "", name ? name : "",
+		name ? "'" : "", state_name[state % BW_NR_G_STATES],
+		reason ? " (" : "", reason ? reason : "", reason ? ")" : "",
+		g->locked ? ", has its thread" : "",
+		g->stack ? entry : "a thread of its own");
+}

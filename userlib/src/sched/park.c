@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+/*
+ * park: a G waits, and somebody lets it go on.
+ *
+ *	the G			its M			somebody
+ *	bw_sched_park()
+ *	  switch ------------->	RUNNING to PARKED
+ *				commit(): publishes
+ *				the G ---------------->	bw_sched_ready()
+ *							  PARKED to RUNNABLE
+ *							  into a queue
+ *
+ * K1. A G is made known to those who ready it by its commit, which runs on its
+ *     M's stack after it left its own. So whoever takes it from a queue, at
+ *     once and in another thread, finds its stack at rest.
+ * K2. Who puts itself into a wait list holds the list's lock until the commit
+ *     drops it; who readies takes it out under the same lock. So each park has
+ *     one ready, and nobody readies a G that is not parked yet.
+ *
+ * bw_park() and bw_ready() are that with a word in place of the list:
+ *
+ *	EMPTY --ready--> TOKEN --park--> EMPTY
+ *	EMPTY --commit--> ASLEEP --ready--> EMPTY, and the G is made runnable
+ *
+ * K3. Only the commit moves the word to ASLEEP, only from EMPTY, and when the G
+ *     is off its stack. The one that moves it from ASLEEP readies the G.
+ * K4. Each move is one read-modify-write, so a ready that came first is found by
+ *     the commit, which then does not wait. (selftests/model/park.pml)
+ *
+ * An attached thread parks by itself: it does not leave its stack, and its M's
+ * parker takes the place of the queue.
+ *
+ * Rejected: PARKED set before the switch and the waker spinning until the stack
+ * is free (Go's early design): the waker would wait for a thread that may have
+ * been preempted by the kernel.
+ */
+#include <sched.h>
+
+#include "base/parker.h"
+#include "sched.h"
+
+/* An attached thread: on its own stack it may commit at once. */
+static void park_thread(struct bw_m *m, bw_commit_fn *commit, void *arg)
+{
+	struct bw_g *g = m->g;
+
+	bw_g_move(g, BW_G_RUNNING, BW_G_PARKED);
+	if (!commit || commit(g, arg)) {
+		bw_parker_park(&m->parker);
+		bw_g_move(g, BW_G_RUNNABLE, BW_G_RUNNING);
+	} else {
+		bw_g_move(g, BW_G_PARKED, BW_G_RUNNING);
+	}
+}
+
+void bw_sched_park(bw_commit_fn *commit, void *arg, const char *reason)
+{
+	struct bw_m *m = bw_m_need("bw_sched_park");
+
+	m->g->reason = reason;
+	if (unlikely(m->attached)) {
+		park_thread(m, commit, arg);
+		return;
+	}
+	m->commit = commit;
+	m->commit_arg = arg;
+	bw_leave(m, BW_AFTER_PARK);
+}
+
+static bool commit_unlock(struct bw_g *g, void *lock)
+{
+	bw_unlock(lock);
+	return true;
+}
+
+void bw_sched_park_unlock(struct bw_lock *lock, const char *reason)
+{
+	bw_sched_park(commit_unlock, lock, reason);
+}
+
+void bw_sched_ready(struct bw_g *g)
+{
+	struct bw_m *m = g->m;
+
+	bw_g_move(g, BW_G_PARKED, BW_G_RUNNABLE);
+	if (unlikely(!g->stack))
+		bw_parker_unpark(&m->parker);
+	else
+		bw_submit(bw_m_self(), g);
+}
+
+static bool commit_token(struct bw_g *g, void *arg)
+{
+	u8 old = BW_PARK_EMPTY;
+
+	/* pairs with bw_ready() */
+	if (try_cmpxchg(&g->token, &old, BW_PARK_ASLEEP))
+		return true;
+	xchg(&g->token, BW_PARK_EMPTY);
+	return false;
+}
+
+void bw_park(void)
+{
+	struct bw_m *m = bw_m_need("bw_park");
+	struct bw_g *g = m->g;
+
+	if (READ_ONCE(g->token) == BW_PARK_TOKEN) {
+		xchg(&g->token, BW_PARK_EMPTY);		/* pairs with bw_ready() */
+		bw_check(m);
+		return;
+	}
+	bw_sched_park(commit_token, NULL, "park");
+}
+
+void bw_ready(struct bw_g *g)
+{
+	u8 old = READ_ONCE(g->token);
+
+	if (unlikely(bw_sched.forked))
+		bw_m_need("bw_ready");
+	while (!try_cmpxchg(&g->token, &old, old == BW_PARK_ASLEEP ?
+					     BW_PARK_EMPTY : BW_PARK_TOKEN))
+		;
+	if (old == BW_PARK_ASLEEP)
+		bw_sched_ready(g);
+}
+
+void bw_yield(void)
+{
+	struct bw_m *m = bw_m_need("bw_yield");
+	struct bw_p *p = m->p;
+
+	if (unlikely(!p)) {
+		sched_yield();
+		return;
+	}
+	/* nobody is there to be let go first */
+	if (!READ_ONCE(p->q.next) && READ_ONCE(p->q.head) == p->q.tail &&
+	    !READ_ONCE(bw_sched.global.nr) && !READ_ONCE(p->drop))
+		return;
+	bw_leave(m, BW_AFTER_YIELD);
+}

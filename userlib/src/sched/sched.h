@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * sched: the room's outward header: what rooms above may use of the scheduler,
+ * and what its files know of each other.
+ *
+ *	bw_run()		boot.c	   Ps, the first M and the first G
+ *	bw_go()			go.c	   a G into a queue, perhaps a M woken
+ *	bw_sched_park()		park.c	   off the stack, then the commit
+ *	  bw_switch()		switch_<arch>.S
+ *	bw_schedule()		schedule.c what every M does on its own stack
+ *	  next()			   local, global, steal
+ *	  bw_m_stop()		m.c	   nothing to do: sleep
+ *	bw_block_begin()	block.c	   a P left to be taken
+ *	sysmon			sysmon.c   takes it
+ *
+ * A *G* is what runs (g.h), a *M* a thread, a *P* the right to run Gs, with a
+ * queue. A M holds a P while it runs Gs; Ms without one sleep, are in a blocking
+ * call, or are attached threads.
+ */
+#ifndef BW_SCHED_SCHED_H
+#define BW_SCHED_SCHED_H
+
+#include <pthread.h>
+
+#include "base/lock.h"
+#include "base/options.h"
+#include "burrow/heap.h"
+#include "runq.h"
+
+#define BW_MAX_PROCS	1024U
+
+#define load_seq(p)	__atomic_load_n((p), __ATOMIC_SEQ_CST)
+
+/*
+ * A P's status: one of these, and from bit 4 on the number of the run, so that
+ * a thread that was left behind in a call does not take back a P of the next.
+ *
+ *	  NONE <----> IDLE <----> RUNNING --block_begin()--> BLOCKED
+ *	    ^  procs() ^             |  <--- block_end() ---    |
+ *	    |          |             |                          |
+ *	    |          '------- sysmon, the next M -------------|
+ *	    '---- the M that holds it, or the end of the run ---'
+ *
+ * P1. Who holds a P owns it: the M whose @p it is, or who took it out of the
+ *     idle list or moved BLOCKED to something else. IDLE and NONE: sched.lock.
+ */
+enum bw_p_status {
+	BW_P_NONE,		/* not one of the nr_procs */
+	BW_P_IDLE,		/* in the idle list, or on its way to a M */
+	BW_P_RUNNING,		/* its M has it */
+	BW_P_BLOCKED,		/* its M is in a call: whoever needs it takes it */
+};
+
+#define BW_P_STATUS(run, s)	((run) << 4 | (s))
+#define BW_P_STATUS_OF(word)	((word) & 15)
+
+/**
+ * struct bw_p - the right to run Gs
+ * @q:		Gs that wait for it					[runq.h]
+ * @nr_free:	how many @free has					[owner P]
+ * @tick:	slices begun						[owner P]
+ * @fair:	slices until the global queue goes first		[owner P]
+ * @nr_runs:	Gs run, for thieves that wait				[owner P]
+ * @chain:	Gs run one after another in one slice			[owner P]
+ * @skip:	wake-ups to be saved (schedule.c)			[owner P]
+ * @next_id:	numbers for new Gs					[owner P]
+ * @nr_ids:	how many are left					[owner P]
+ * @free:	Gs that ended, with warm stacks				[owner P]
+ * @drop:	who holds it is to look whether it still exists		[atomic]
+ * @status:	see above						[atomic]
+ * @nr_blocks:	calls that blocked, for sysmon				[atomic]
+ * @id:		its index						[const]
+ * @m:		who holds it						[owner P]
+ * @link:	next idle P						[sched.lock]
+ */
+struct bw_p {
+	struct bw_runq q;
+
+	/* of its M alone */
+	u32 nr_free __aligned(64);
+	u32 tick;
+	u32 fair;
+	u32 nr_runs;
+	u32 chain;
+	u32 skip;
+	u32 nr_ids;
+	u64 next_id;
+	struct bw_g *free;
+
+	/* of others, too */
+	u32 drop __aligned(64);
+	u32 status;
+	u32 nr_blocks;
+	u32 id;
+	struct bw_m *m;
+	struct bw_p *link;
+} __aligned(64);
+
+/* What a M does for a G that has just left its stack. */
+enum bw_after {
+	BW_AFTER_YIELD,
+	BW_AFTER_PARK,
+	BW_AFTER_EXIT,
+	BW_AFTER_UNBLOCK,	/* came out of a call and found no P */
+	BW_AFTER_GONE,		/* came out of a call after the run's end */
+};
+
+/* Off the stack: may @g wait (true), or does it go on at once? */
+typedef bool bw_commit_fn(struct bw_g *g, void *arg);
+
+/**
+ * struct bw_m - a thread
+ * @sp:		its own frame, while a G runs				[owner]
+ * @fp:		the thread's control words, while no G runs		[owner]
+ * @g:		what it runs, or NULL					[owner]
+ * @p:		what it runs it with, or NULL				[owner]
+ * @old_p:	what it had before it blocked				[owner]
+ * @after:	enum bw_after						[owner]
+ * @commit:	for BW_AFTER_PARK, or NULL				[owner]
+ * @commit_arg:	its argument						[owner]
+ * @locked:	the only G it may run, or NULL				[owner]
+ * @spinning:	it has no work and looks for some			[owner]
+ * @attached:	somebody else's thread					[const]
+ * @ended:	the G that ended takes the thread with it		[owner]
+ * @asleep:	in bw_m_stop() or _stop_wired()				[sched.lock]
+ * @next_p:	what it was woken with					[waker]
+ * @run:	which run made it					[const]
+ * @rand:	for victims						[owner]
+ * @id:		its number						[const]
+ * @parker:	where it sleeps						[const]
+ * @thread:	itself							[const]
+ * @signal_stack: for handlers						[owner]
+ * @link:	next idle, free or ended M				[sched.lock]
+ * @all:	next of all that ever were				[const]
+ * @fiber:	for sanitizers						[owner]
+ */
+struct bw_m {
+	void *sp;
+	struct bw_g *g;
+	struct bw_p *p;
+	struct bw_p *old_p;
+	u32 after;
+	struct bw_fp fp;
+	bool spinning;
+	bool attached;
+	bool ended;
+	bool asleep;
+	bw_commit_fn *commit;
+	void *commit_arg;
+	struct bw_g *locked;
+	struct bw_p *next_p;
+	u32 run;
+	u32 rand;
+	u32 id;
+	struct bw_parker parker;
+	pthread_t thread;
+	void *signal_stack;
+	struct bw_m *link;
+	struct bw_m *all;
+	struct bw_fiber fiber;
+} __aligned(64);
+
+
+/**
+ * struct bw_sched - the scheduler of the process
+ * @heap:	for parkers						[const]
+ * @stack_bytes: address space of a stack				[const]
+ * @max_m:	threads at most						[const]
+ * @deadlock:	enum bw_deadlock					[const]
+ * @p:		every P that ever was, by index				[const]
+ * @nr_made:	how many						[procs_lock]
+ * @nr_wanted:	what bw_procs() says					[procs_lock]
+ * @run:	number of the run					[lock]
+ * @ending:	the first G has ended					[lock]
+ * @nr_idle_p:	Ps in the idle list					[lock]
+ * @nr_spinning: Ms that spin						[atomic]
+ * @global:	Gs that wait for any P					[lock]
+ * @nr_procs:	Ps there are to be					[lock]
+ * @nr_live_p:	Ps that are not NONE					[lock]
+ * @idle_p:	by link							[lock]
+ * @all_m:	by all							[lock]
+ * @idle_m:	by link							[lock]
+ * @free_m:	by link							[lock]
+ * @dead_m:	ended, to be joined, by link				[lock]
+ * @nr_m:	threads of this run					[lock]
+ * @nr_idle_m:	of them, asleep without a P				[lock]
+ * @nr_blocked:	of them, in a call and without their P			[lock]
+ * @nr_attached: attached threads					[atomic]
+ * @next_id:	numbers for Gs						[atomic]
+ * @next_m:	number of the next M					[lock]
+ * @nr_futile:	Ms in a row that were woken for nothing			[atomic]
+ * @told:	a deadlock was reported					[atomic]
+ * @sysmon_asleep: it sleeps until it is kicked				[atomic]
+ * @sysmon:	where it sleeps						[const]
+ * @done:	where bw_run() sleeps					[const]
+ * @first:	the first G, until it ends				[atomic]
+ * @result:	what bw_run() returns					[first]
+ * @forked:	this is a child						[atomic]
+ */
+struct bw_sched {
+	struct bw_heap *heap;
+	size_t stack_bytes;
+	u32 max_m;
+	u32 deadlock;
+	struct bw_p *p[BW_MAX_PROCS];
+	struct bw_lock procs_lock;
+	u32 nr_made;
+	u32 nr_wanted;
+	u32 run;
+	bool ending;
+	bool forked;
+	u32 nr_attached;
+	struct bw_g *first;
+	int result;
+
+	/* read at every submission, written when a P or M goes idle */
+	u32 nr_idle_p __aligned(64);
+	u32 nr_spinning;
+	u32 nr_futile;
+	u32 sysmon_asleep;
+
+	struct bw_lock lock __aligned(64);
+	struct bw_glist global;
+	u32 nr_procs;
+	u32 nr_live_p;
+	struct bw_p *idle_p;
+	struct bw_m *all_m;
+	struct bw_m *idle_m;
+	struct bw_m *free_m;
+	struct bw_m *dead_m;
+	u32 nr_m;
+	u32 nr_idle_m;
+	u32 nr_blocked;
+	u32 next_m;
+	u32 told;
+
+	u64 next_id __aligned(64);
+	struct bw_parker sysmon;
+	struct bw_parker done;
+};
+
+/* @sysmon_asleep, see sysmon.c. */
+enum { BW_SYSMON_AWAKE, BW_SYSMON_ASLEEP, BW_SYSMON_NAPS };
+
+extern struct bw_sched bw_sched;
+
+/*
+ * For rooms above: the calling G waits for bw_sched_ready(). Once it is off its
+ * stack, commit(g, arg) publishes it (drops the lock under which it was put in
+ * a wait list); false: it goes on at once. A commit does not park and does not
+ * keep what it locked. @reason is for dumps, constant.
+ */
+void bw_sched_park(bw_commit_fn *commit, void *arg, const char *reason);
+
+/* The same, for a G that was put in a wait list under @lock. */
+void bw_sched_park_unlock(struct bw_lock *lock, const char *reason);
+
+/* It is to go on, exactly once for each park. From any thread. */
+void bw_sched_ready(struct bw_g *g);
+
+/* m.c: the calling thread's M or NULL; never inlined: threads change. */
+struct bw_m *bw_m_self(void);
+/* The same where there must be a G with a P, or an attached thread: @who asks. */
+struct bw_m *bw_m_need(const char *who);
+
+/* Where errno of the thread is now: compilers keep its address. */
+int *bw_errno_here(void);
+
+/* Gives @p, which the caller owns, to a M; NULL: an idle one, if there is one. */
+void bw_m_start(struct bw_p *p, bool spinning);
+/* The M sleeps without a P until it has one; false: it is to end. */
+bool bw_m_stop(struct bw_m *m);
+/* The M may run one G alone, and sleeps until it may. False: it is to end. */
+bool bw_m_stop_wired(struct bw_m *m);
+/* @g runs on its own thread alone: our P goes there. */
+void bw_m_pass(struct bw_m *m, struct bw_g *g);
+/* The run ends: wakes all that sleep, to end. */
+void bw_m_wake_all_locked(void);
+void bw_m_join_dead(void);
+void bw_m_fork_init(void);
+
+/* p.c */
+int bw_p_make(u32 id);
+void bw_p_acquire(struct bw_m *m, struct bw_p *p);
+struct bw_p *bw_p_release(struct bw_m *m);
+struct bw_p *bw_p_idle_get_locked(void);
+void bw_p_idle_put_locked(struct bw_p *p);
+/* A P that its M cannot use now, to whoever can. */
+void bw_p_hand_off(struct bw_p *p);
+/* @drop is set: true, it still exists; false: it was given up. */
+bool bw_p_still(struct bw_m *m);
+void bw_p_set_locked(u32 nr);
+/* Sysmon: takes a P out of a call; false: it is not in one. */
+bool bw_p_retake(struct bw_p *p);
+/* The calling M's own P is to go, and it is in a call. */
+void bw_p_retire_blocked(struct bw_p *p);
+/* Owner, or from NONE: all that it has goes to the global lists. */
+void bw_p_flush_locked(struct bw_p *p);
+
+/* schedule.c */
+void bw_schedule(struct bw_m *m);
+void bw_wake_slow(struct bw_p *p);
+void bw_global_put(struct bw_glist *list);
+void bw_global_put_one(struct bw_g *g);
+/* Leaves the G's stack for its M, which does what @after says. */
+void bw_leave(struct bw_m *m, enum bw_after after);
+/* Is there something in a ring or the global queue? */
+bool bw_work_anywhere(void);
+/* It no longer looks for work; whether it found any. */
+void bw_spin_end(struct bw_m *m, bool found);
+
+/* In every call: does this G's P still exist, or is it to be left? */
+static inline void bw_check(struct bw_m *m)
+{
+	if (m->p && unlikely(READ_ONCE(m->p->drop)))
+		bw_leave(m, BW_AFTER_YIELD);
+}
+
+/*
+ * After a submission, whose full barrier it needs (Q5): wakes a P where one is
+ * idle and nobody looks for work already. @p is who submitted, or NULL.
+ */
+static inline void bw_wake(struct bw_p *p)
+{
+	if (unlikely(load_seq(&bw_sched.nr_idle_p)) &&
+	    !load_seq(&bw_sched.nr_spinning))
+		bw_wake_slow(p);
+}
+
+/* A runnable G into the queue of the caller's P, to go first. */
+static inline void bw_submit(struct bw_m *m, struct bw_g *g)
+{
+	struct bw_glist spill = { .nr = 0 };
+
+	if (unlikely(!m || !m->p)) {
+		bw_global_put_one(g);
+		bw_wake(NULL);
+		return;
+	}
+	if (bw_runq_put_next(&m->p->q, g, &spill))
+		bw_global_put(&spill);
+	bw_wake(m->p);
+}
+
+/* g.c: a G with a stack, FREE; NULL: no memory. */
+struct bw_g *bw_g_get_slow(struct bw_m *m);
+void bw_g_put(struct bw_m *m, struct bw_g *g);
+void bw_g_put_all(struct bw_glist *list);
+/* The run is over and @g was left: FREE, all but its place in a list. */
+bool bw_g_drop(struct bw_g *g);
+/* "work+0x10 (prog)": what a G was started with. */
+size_t bw_g_entry(const struct bw_g *g, char *buf, size_t size);
+
+/* stack.c */
+int bw_stacks_make(char **slot, u32 nr);
+void bw_stacks_chill(char **slot, u32 nr);
+void *bw_stack_top(const char *slot);
+size_t bw_stack_usable(void);
+size_t bw_stack_peak_of(const char *slot);
+/* Is this address in the guard of @slot? */
+bool bw_stack_guards(const char *slot, const void *addr);
+
+/* boot.c */
+void bw_sched_init(void);
+bool bw_is_running(void);
+/* The first G has ended. */
+void bw_run_end(void);
+/* A thread or a P less: is the run over? */
+void bw_run_tell_locked(void);
+
+/* go.c: a G that is RUNNABLE and in no queue yet; NULL: no memory. */
+struct bw_g *bw_g_new(const char *name, void (*fn)(void *arg), void *arg,
+		      struct bw_m *m);
+/* Its values, with their drop functions. */
+void bw_locals_drop(struct bw_g *g);
+
+/* sysmon.c */
+int bw_sysmon_start(void);
+void bw_sysmon_end(void);
+void bw_sysmon_kick(void);
+
+/*
+ * deadlock.c: every M is asleep, @m (or NULL) the last. True: it was woken.
+ */
+bool bw_deadlock_check(struct bw_m *m);
+
+/* segv.c */
+void bw_segv_init(void);
+void *bw_signal_stack_make(void);
+void bw_signal_stack_free(void *stack);
+
+/* env.c: everything that the environment says; fatal where it is wrong. */
+void bw_sched_env(struct bw_sched *s);
+
+/* cpus.c: what @dir/cgroup and @dir/mountinfo allow, rounded up; 0: no limit */
+u32 bw_cpus_quota(const char *dir);
+u32 bw_cpus(void);
+
+#endif

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: MIT
+/* What is fatal, and that the message says what was wrong; each in a child. */
+
+#include <sched.h>
+
+#include "sched_rig.h"
+
+static char said[1 << 16];
+
+/* The child died by @sig and said @what. */
+static void expect_death(void (*fn)(void *arg), void *arg, int sig,
+			 const char *what)
+{
+	int status = rig_child(fn, arg, said, sizeof(said));
+
+	if (!EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == sig) ||
+	    !EXPECT(strstr(said, what)))
+		printf("# status 0x%x, wanted '%s', said: %s\n", status, what,
+		       said);
+}
+
+static int nothing(void *arg)
+{
+	return 0;
+}
+
+static void run_with(void *arg)
+{
+	const char *const *env = arg;
+
+	setenv(env[0], env[1], 1);
+	run_it(nothing);
+}
+
+static void bad_values_of_options_are_one_clear_error(void)
+{
+	static const char *const bad[][3] = {
+		{ "BURROW_PROCS", "0", "BURROW_PROCS=0 is not allowed" },
+		{ "BURROW_PROCS", "x", "it is a number from 1 to 1024" },
+		{ "BURROW_PROCS", "-1", "BURROW_PROCS=-1" },
+		{ "BURROW_PROCS", "2 ", "not allowed" },
+		{ "BURROW_PROCS", "1025", "not allowed" },
+		{ "BURROW_PROCS", "99999999999999999999", "not allowed" },
+		{ "BURROW_MAXTHREADS", "none", "BURROW_MAXTHREADS=none" },
+		{ "BURROW", "stacksize=65K", "stacksize is 64K, 128K" },
+		{ "BURROW", "verbose=0,deadlock=maybe", "fatal, report or off" },
+		{ "BURROW", "deadlock=off,speed=11", "unknown key 'speed'" },
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		expect_death(run_with, (void *)bad[i], SIGABRT, bad[i][2]);
+}
+
+static void good_values_are_taken(void)
+{
+	static const char *const good[][2] = {
+		{ "BURROW_PROCS", "1024" },
+		{ "BURROW_PROCS", "" },
+		{ "BURROW", "stacksize=1M,verify=1,deadlock=off" },
+	};
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(good); i++)
+		EXPECT(!rig_child(run_with, (void *)good[i], said,
+				  sizeof(said)));
+}
+
+static int yield_for_ever(void)
+{
+	while (bw_self())
+		bw_yield();
+	return 0;
+}
+
+static int nested(void *arg)
+{
+	return bw_run(nothing, NULL);
+}
+
+static void *second_run(void *arg)
+{
+	bw_run(nothing, NULL);
+	return arg;
+}
+
+static int beside(void *arg)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, second_run, NULL);
+	return yield_for_ever();
+}
+
+static void yield_outside(void *arg)
+{
+	bw_yield();
+}
+
+static void unlocked(void *arg)
+{
+	bw_unlock_thread();
+}
+
+static void yields_in_a_call(void *arg)
+{
+	bw_block_begin();
+	bw_yield();
+}
+
+static void ends_no_call(void *arg)
+{
+	bw_block_end();
+}
+
+static void ready_twice(void *arg)
+{
+	bw_sched_ready(bw_self());
+}
+
+/* @arg does it, in a G beside the first. */
+static int first_of(void *arg)
+{
+	void (**fn)(void *arg) = arg;
+
+	bw_go(*fn, NULL);
+	return yield_for_ever();
+}
+
+static void run_fn(void *arg)
+{
+	bw_run(*(int (**)(void *))arg, NULL);
+}
+
+static void run_g(void *arg)
+{
+	bw_run(first_of, arg);
+}
+
+static void misuse_is_named(void)
+{
+	static int (*const runs[])(void *) = { nested, beside };
+	static void (*const gs[])(void *) = {
+		unlocked, yields_in_a_call, ends_no_call, ready_twice,
+	};
+
+	expect_death(run_fn, (void *)&runs[0], SIGABRT, "is not part of");
+	expect_death(run_fn, (void *)&runs[1], SIGABRT, "under way");
+	expect_death(yield_outside, NULL, SIGABRT,
+		     "bw_yield() from a thread that is not attached");
+	expect_death(run_g, (void *)&gs[0], SIGABRT,
+		     "without bw_lock_thread()");
+	expect_death(run_g, (void *)&gs[1], SIGABRT,
+		     "between bw_block_begin() and bw_block_end()");
+	expect_death(run_g, (void *)&gs[2], SIGABRT,
+		     "without bw_block_begin()");
+	expect_death(run_g, (void *)&gs[3], SIGABRT,
+		     "is to go from parked to runnable, and is running");
+}
+
+static void sleeper(void *arg)
+{
+	bw_park();
+}
+
+static int deadlocked(void *arg)
+{
+	bw_go_named("sleepy", sleeper, NULL);
+	bw_go(sleeper, NULL);
+	bw_park();
+	return 7;
+}
+
+static void a_deadlock_ends_the_process_with_a_line_for_each_G(void)
+{
+	static int (*const fn)(void *) = deadlocked;
+
+	setenv("BURROW_PROCS", "3", 1);
+	expect_death(run_fn, (void *)&fn, SIGABRT,
+		     "fatal: deadlock: every G waits");
+	EXPECT(strstr(said, "'main' parked (park), started with"));
+	EXPECT(strstr(said, "'sleepy' parked (park), started with"));
+	EXPECT(strstr(said, "3 Gs"));
+	unsetenv("BURROW_PROCS");
+}
+
+static struct bw_g *waits;
+
+/* Readies the first G when the report has been written. */
+static void *late_friend(void *arg)
+{
+	bool attach = arg;
+
+	if (attach)
+		EXPECT(!bw_thread_attach());
+	while (!__atomic_load_n(&waits, __ATOMIC_SEQ_CST))
+		sched_yield();
+	while (!READ_ONCE(bw_sched.told) &&
+	       bw_sched.deadlock != BW_DEADLOCK_OFF)
+		sched_yield();
+	bw_ready(waits);
+	if (attach)
+		bw_thread_detach();
+	return NULL;
+}
+
+static int befriended(void *arg)
+{
+	pthread_t t;
+
+	pthread_create(&t, NULL, late_friend, arg);
+	__atomic_store_n(&waits, bw_self(), __ATOMIC_SEQ_CST);
+	bw_park();
+	pthread_join(t, NULL);
+	return 0;
+}
+
+static void run_befriended(void *arg)
+{
+	EXPECT(!bw_run(befriended, arg));
+}
+
+static void run_deadlock_off(void *arg)
+{
+	setenv("BURROW", "deadlock=off", 1);
+	EXPECT(!bw_run(befriended, NULL));
+}
+
+static void with_another_thread_about_a_deadlock_is_only_reported(void)
+{
+	EXPECT(!rig_child(run_befriended, NULL, said, sizeof(said)));
+	EXPECT(strstr(said, "unless a thread that is not burrow's wakes one"));
+	EXPECT(!rig_child(run_befriended, &waits, said, sizeof(said)));
+	EXPECT(strstr(said, "unless a thread that is not burrow's wakes one"));
+	EXPECT(!rig_child(run_deadlock_off, NULL, said, sizeof(said)));
+	EXPECT(!said[0]);
+}
+
+__attribute__((noinline)) static int fall(int n)
+{
+	volatile char room[512];
+
+	room[0] = (char)n;
+	return n > 1 << 30 ? 0 : 1 + fall(n + 1) + room[0];
+}
+
+static void faller(void *arg)
+{
+	fall((int)(long)arg);
+}
+
+static int overflows(void *arg)
+{
+	bw_go_named("deep", faller, NULL);
+	return yield_for_ever();
+}
+
+static int null_touch(void *arg)
+{
+	return *(volatile int *)arg;
+}
+
+static void a_stack_overflow_names_the_G_and_where_it_started(void)
+{
+	static int (*const fn[])(void *) = { overflows, null_touch };
+
+	expect_death(run_fn, (void *)&fn[0], SIGSEGV, "stack overflow: G ");
+	EXPECT(strstr(said, "'deep', started with"));
+	/* another fault is not called that */
+	if (!BW_ASAN) {
+		expect_death(run_fn, (void *)&fn[1], SIGSEGV, "");
+		EXPECT(!strstr(said, "overflow"));
+	}
+}
+
+static void forks(void *arg)
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (!pid) {
+		volatile char room[8192];
+
+		/* its stack is there, below what was touched, too */
+		memset((void *)room, 1, sizeof(room));
+		if (arg)
+			bw_yield();
+		else
+			execl("/bin/true", "true", NULL);
+		_exit(1);
+	}
+	bw_block_begin();
+	waitpid(pid, &status, 0);
+	bw_block_end();
+	if (arg)
+		EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	else
+		EXPECT(status == 0);
+}
+
+static int forking(void *arg)
+{
+	forks(arg);
+	return 0;
+}
+
+static void run_forking(void *arg)
+{
+	EXPECT(!bw_run(forking, arg));
+}
+
+static void a_child_of_a_G_may_exec_and_nothing_of_burrow(void)
+{
+	EXPECT(!rig_child(run_forking, NULL, said, sizeof(said)));
+	EXPECT(!rig_child(run_forking, said, said, sizeof(said)));
+	EXPECT(strstr(said, "bw_yield() in a child after fork()"));
+}
+
+static void too_many(void *arg)
+{
+	bw_lock_thread();
+	bw_park();
+}
+
+static int wants_threads(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 30; i++)
+		bw_go(too_many, NULL);
+	return yield_for_ever();
+}
+
+static void run_few_threads(void *arg)
+{
+	setenv("BURROW_MAXTHREADS", "20", 1);
+	bw_run(wants_threads, NULL);
+}
+
+static void more_threads_than_allowed_are_fatal(void)
+{
+	expect_death(run_few_threads, NULL, SIGABRT,
+		     "BURROW_MAXTHREADS allows no more");
+}
+
+int main(void)
+{
+	TEST(bad_values_of_options_are_one_clear_error);
+	TEST(good_values_are_taken);
+	TEST(misuse_is_named);
+	TEST(a_deadlock_ends_the_process_with_a_line_for_each_G);
+	TEST(with_another_thread_about_a_deadlock_is_only_reported);
+	TEST(a_stack_overflow_names_the_G_and_where_it_started);
+	TEST(a_child_of_a_G_may_exec_and_nothing_of_burrow);
+	TEST(more_threads_than_allowed_are_fatal);
+	return tap_end();
+}
