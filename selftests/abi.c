@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR MIT
 /*
- * abi: the shape of the calls. Every ioctl is a row of call.h; a test spoils one thing in each row and looks at the errno that
- * burrow.h promises.
+ * abi: the shape of the calls. Every ioctl is a row of call.h; a test spoils
+ * one thing in each row and looks at the errno that burrow.h promises.
  *
  * What the arguments mean is tested by the other nouns (span.c, park.c, ...);
  * which values are in range by range.c.

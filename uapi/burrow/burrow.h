@@ -203,7 +203,8 @@ struct burrow_span_reclaim {
  * SPAN_SWEEP: frees those of the spans that have no mark bit set, with
  * BURROW_SWEEP_RECLAIM their frames too. Bits that were never touched (their
  * U-words have no memory) count as set. The marks are read, not cleared. Spans
- * of the kinds manual and stack are EINVAL.
+ * of the kinds manual and stack are EINVAL. Bit i of freed says that spans[i] is
+ * gone.
  */
 #define BURROW_SWEEP_RECLAIM	(1U << 0)
 
@@ -211,8 +212,7 @@ struct burrow_span_sweep {
 	__u32 size;
 	__u32 flags;
 	__u64 spans;			/* const struct burrow_span_ref[nr] */
-	__u64 freed;			/* __u64[(nr + 63) / 64], written: bit i
-					 * says spans[i] is gone; 0: no need */
+	__u64 freed;			/* __u64[(nr + 63) / 64], written, or 0 */
 	__u32 nr;
 	__u32 out_nr;			/* looked at */
 	__u32 out_errno;

@@ -160,7 +160,6 @@ struct bw_m {
 	struct bw_fiber fiber;
 } __aligned(64);
 
-
 /**
  * struct bw_sched - the scheduler of the process
  * @heap:	for parkers						[const]
