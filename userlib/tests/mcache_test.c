@@ -321,6 +321,32 @@ static void a_backend_that_fails_at_any_step_gives_null_and_no_more(void)
 	EXPECT(fewest < 400);
 }
 
+static void a_span_that_had_a_guard_is_whole_for_the_next(void)
+{
+	const u32 npages = 8;
+	struct bw_mspan *s;
+	char *p;
+
+	begin();
+	h->guard = true;
+	p = bw_large_alloc(h, 7 * BURROW_PAGE_SIZE - 40, BURROW_KIND_MANUAL,
+			   false);
+	if (!EXPECT(p))
+		return;
+	s = bw_mspan_of(h, p);
+	EXPECT(s->npages == npages && s->base == p);
+	bw_large_free(h, s, p);
+	h->guard = false;
+	s = bw_mspan_get(h, npages, 0, BURROW_KIND_MANUAL, 0);
+	if (!EXPECT(s))
+		return;
+	EXPECT(s->base == bw_window_page_addr(&h->be->window, s->ref.page));
+	EXPECT(s->elem_size == npages * BURROW_PAGE_SIZE);
+	memset(s->base, 1, npages * BURROW_PAGE_SIZE);
+	bw_mspan_put(h, s);
+	end();
+}
+
 int main(void)
 {
 	TEST(what_is_allocated_is_there_until_it_is_freed);
@@ -331,6 +357,7 @@ int main(void)
 	TEST(a_slot_is_allocated_from_when_it_is_zero_until_it_is_freed);
 	TEST(tiny_objects_share_blocks_and_are_aligned_by_their_size);
 	TEST(a_large_object_has_a_span_to_itself);
+	TEST(a_span_that_had_a_guard_is_whole_for_the_next);
 	TEST(a_backend_that_fails_at_any_step_gives_null_and_no_more);
 	return tap_end();
 }

@@ -47,9 +47,13 @@ static void guard_unset(struct bw_mheap *h, struct bw_mspan *s)
 {
 	char *page = guard_page(h, s);
 
-	if (s->base + s->elem_size == page &&
-	    mprotect(page, BURROW_PAGE_SIZE, PROT_READ | PROT_WRITE))
+	if (s->base + s->elem_size != page)
+		return;
+	if (mprotect(page, BURROW_PAGE_SIZE, PROT_READ | PROT_WRITE))
 		bw_throw("the system does not take a guard page away");
+	/* the span may be a spare's next, whole */
+	s->base = page + BURROW_PAGE_SIZE - span_bytes(s);
+	s->elem_size = span_bytes(s);
 }
 
 void *bw_large_alloc(struct bw_mheap *h, size_t n, u32 kind, bool zero)
