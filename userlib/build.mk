@@ -159,7 +159,7 @@ $(foreach f,rel dbg asan tsan clang,$(eval $(call bw-flavour,$(f))))
 
 # The library, as installed.
 .PHONY: lib
-lib: $(O)/libburrow.a $(O)/libburrow.so.$(BW_VERSION) $(O)/burrow.pc
+lib: malloc $(O)/libburrow.a $(O)/libburrow.so.$(BW_VERSION) $(O)/burrow.pc
 
 $(O)/libburrow.a: $(O)/rel/libburrow.a
 	@cp $< $@
@@ -241,7 +241,7 @@ $(O)/gdb_target: $(O)/rel/userlib/tests/gdb_target.o $(O)/libburrow.a
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
 
 .PHONY: check-lib
-check-lib: lib $(bw-runs:%=$(O)/%) $(O)/gdb_target
+check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
@@ -322,3 +322,4 @@ uninstall:
 		$(bw-dest)/lib/pkgconfig/burrow.pc
 	-rmdir $(bw-dest)/include/burrow
 
+include userlib/src/malloc/build.mk

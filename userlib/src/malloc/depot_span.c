@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+/* depot_span: the lower floor of the depot (depot.h). */
+#include "base/throw.h"
+#include "depot_span.h"
+
+#define TWICE	"it was freed before"
+
+static size_t span_page(const struct bw_mspan *s)
+{
+	return ((uintptr_t)s->base - bw_pages.base) >> BURROW_PAGE_SHIFT;
+}
+
+/* D4 */
+static void span_set_class(const struct bw_mspan *s, u32 cls)
+{
+	size_t page = span_page(s);
+	u32 i;
+
+	for (i = 0; i < s->npages; i++)
+		WRITE_ONCE(bw_pages.cls[page + i], (u8)cls);
+}
+
+struct bw_mspan *bw_depot_span_get(struct bw_depot *d)
+{
+	const struct bw_mclass *mc = &bw_mclass[d->cls];
+	u32 cls = d->cls < BURROW_NR_CLASSES ? d->cls : 0;
+	struct bw_mspan *s;
+
+	bw_depots_make_room();
+	s = bw_mspan_get(bw_depots_heap(), mc->npages, cls,
+			 BURROW_KIND_MANUAL, 0);
+	if (!s)
+		return NULL;
+	bw_lock(&s->lock);
+	bw_mspan_format(s, mc->nelems, mc->size, mc->divmul);
+	s->wbytes = 0;
+	bw_unlock(&s->lock);
+	span_set_class(s, d->cls);
+	return s;
+}
+
+static void add_empty_locked(struct bw_depot *d, struct bw_mspan *s)
+{
+	bw_list_add(&d->empty, &s->link);
+	WRITE_ONCE(d->nr_empty, d->nr_empty + 1);
+}
+
+static void del_empty_locked(struct bw_depot *d, struct bw_mspan *s)
+{
+	bw_list_del(&s->link);
+	WRITE_ONCE(d->nr_empty, d->nr_empty - 1);
+	d->low_empty = min(d->low_empty, d->nr_empty);
+}
+
+void bw_depot_span_add_locked(struct bw_depot *d, struct bw_mspan *s)
+{
+	add_empty_locked(d, s);
+	d->nr_spans++;
+	d->nr_free += s->nelems;
+}
+
+/* Slots of one word, the lowest first: *@tail is where the next link goes. */
+static u32 cut_word(struct bw_mspan *s, u32 w, u32 want, void ***tail)
+{
+	u64 bits = ~s->alloc[w] & bw_mspan_mask(s, w), took = bits;
+	char *base = s->base + w * 64 * s->elem_size;
+	u32 n;
+
+	for (n = 0; bits && n < want; n++, bits &= bits - 1) {
+		void *p = base + (u32)__builtin_ctzll(bits) * s->elem_size;
+
+		**tail = p;
+		*tail = p;
+	}
+	WRITE_ONCE(s->alloc[w], s->alloc[w] | (took ^ bits));
+	return n;
+}
+
+static u32 cut_span(struct bw_mspan *s, u32 want, void ***tail)
+{
+	u32 w = s->wbytes, words = bw_mspan_words(s), n = 0;
+
+	for (;;) {
+		n += cut_word(s, w, want - n, tail);
+		if (n == want || w + 1 == words)
+			break;
+		w++;
+	}
+	s->wbytes = w;
+	s->nalloc = (u16)(s->nalloc + n);
+	return n;
+}
+
+u32 bw_depot_cut_locked(struct bw_depot *d, u32 want, void **head)
+{
+	void **tail = head;
+	u32 n = 0;
+
+	while (n < want) {
+		struct bw_mspan *s;
+
+		if (!bw_list_is_empty(&d->partial)) {
+			s = bw_mspan_of_link(d->partial.next);
+		} else if (!bw_list_is_empty(&d->empty)) {
+			s = bw_mspan_of_link(d->empty.next);
+			del_empty_locked(d, s);
+			bw_list_add(&d->partial, &s->link);
+		} else {
+			break;
+		}
+		n += cut_span(s, want - n, &tail);
+		if (s->nalloc == s->nelems)
+			bw_list_del(&s->link);
+	}
+	d->nr_free -= n;
+	*tail = NULL;
+	return n;
+}
+
+static void slot_back(struct bw_depot *d, struct bw_mspan *s, void *p)
+{
+	s32 i = bw_mspan_index(s, p);
+	u32 w = (u32)i / 64;
+	u64 bit;
+
+	if (unlikely(i < 0))
+		bw_depot_bad(p, "no block begins there");
+	bit = 1ULL << (i % 64);
+	if (unlikely(!(s->alloc[w] & bit)))
+		bw_depot_bad(p, TWICE);
+	WRITE_ONCE(s->alloc[w], s->alloc[w] & ~bit);
+	s->wbytes = min(s->wbytes, w);
+	if (s->nalloc-- == s->nelems)
+		bw_list_add(d->partial.prev, &s->link);
+	if (!s->nalloc) {
+		bw_list_del(&s->link);
+		add_empty_locked(d, s);
+	}
+}
+
+/* Somebody wrote to a link: most often it was free(), the second time. */
+static __noreturn __cold void bad_link(const struct bw_depot *d, u32 i,
+				       u32 count)
+{
+	bw_fatal("free(): of %u free blocks of %u bytes only %u are to be found: "
+		 "one was written to after it was freed, or it was freed before",
+		 count, bw_mclass[d->cls].size, i);
+}
+
+void bw_depot_sort_locked(struct bw_depot *d, void *head, u32 count)
+{
+	struct bw_mheap *h = bw_depots_heap();
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		struct bw_mspan *s = bw_mspan_of(h, head);
+		void *next;
+
+		if (unlikely(!s || bw_pages_class(head) != d->cls))
+			bad_link(d, i, count);
+		next = *(void **)head;
+		slot_back(d, s, head);
+		if (unlikely(h->clobberfree))
+			memset(head, 0xdf, s->elem_size);
+		head = next;
+	}
+	d->nr_free += count;
+}
+
+/* The oldest first. */
+void bw_depot_empty_locked(struct bw_depot *d, u32 keep, struct bw_list *out)
+{
+	while (d->nr_empty > keep) {
+		struct bw_mspan *s = bw_mspan_of_link(d->empty.prev);
+
+		del_empty_locked(d, s);
+		bw_list_add(out, &s->link);
+		d->nr_spans--;
+		d->nr_free -= s->nelems;
+	}
+}
+
+void bw_depot_spans_put(struct bw_list *out)
+{
+	struct bw_mheap *h = bw_depots_heap();
+
+	while (!bw_list_is_empty(out)) {
+		struct bw_mspan *s = bw_mspan_of_link(out->next);
+
+		bw_list_del(&s->link);
+		span_set_class(s, 0);
+		s->wbytes = 0;
+		bw_mspan_put(h, s);
+	}
+}
+
+static u32 count_bits(const struct bw_mspan *s)
+{
+	u32 w, n = 0;
+
+	for (w = 0; w < bw_mspan_words(s); w++)
+		n += (u32)__builtin_popcountll(s->alloc[w]);
+	return n;
+}
+
+static int list_check(const struct bw_depot *d, const struct bw_list *head)
+{
+	bool empty = head == &d->empty;
+	struct bw_list *at;
+
+	for (at = head->next; at != head; at = at->next) {
+		struct bw_mspan *s = bw_mspan_of_link(at);
+
+		if (s->nalloc == s->nelems || !s->nalloc != empty)
+			return 2;
+		if (s->nalloc != count_bits(s))
+			return 3;
+		if (bw_pages_class(s->base) != d->cls)
+			return 4;
+	}
+	return 0;
+}
+
+int bw_depot_spans_check_locked(struct bw_depot *d)
+{
+	int bad = list_check(d, &d->partial);
+
+	return bad ? bad : list_check(d, &d->empty);
+}
+
+void bw_depot_bad(const void *p, const char *why)
+{
+	struct bw_mspan *s = bw_mspan_of(bw_depots_heap(), p);
+	size_t off;
+
+	if (!s)
+		bw_fatal("free(%p): %s", p, why);
+	off = (size_t)((const char *)p - s->base);
+	bw_fatal("free(%p): %s: byte %zu of slot %zu, class %u (%llu bytes), "
+		 "in the span of %u pages at %p", p, why, off % s->elem_size,
+		 off / s->elem_size, bw_pages_class(p),
+		 (unsigned long long)s->elem_size, s->npages, s->base);
+}

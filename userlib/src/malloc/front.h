@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * front: what a thread has at hand, and the fast ends of malloc() and free().
+ *
+ *	malloc(), free()		malloc/entry.c
+ *	  front_take(), front_give()	<- here: a stack of free slots per class
+ *	    bw_front_take_slow(), ...	malloc/front.c: the spare stack, the depot
+ *	      bw_depot_get/put()	malloc/depot.c: stacks for everybody
+ *		bw_mspan_get/put()	heap/pageheap.c
+ *	    bw_block_*()		malloc/block.c: more than 256 KiB
+ *
+ * Slots of one class that are free and at hand are linked through their first
+ * word. There are two such stacks, so that nobody ever walks along one: the bin
+ * is worked on, the *spare* is full or not there. A bin that runs full becomes
+ * the spare, and the spare before it goes to the depot whole; one that runs
+ * empty becomes what the spare was, or a stack from the depot.
+ *
+ * F1. A bin has @cap - @room slots; @head is NULL exactly where that is 0.
+ * F2. A spare with a @head has @count slots, at least 1.
+ * F3. A thread that is not READY has caps of 0 and no spares: each call goes
+ *     the slow way. So has every thread where the heap checks each call
+ *     (BURROW=verify=1 or clobberfree=1).
+ * F4. Bin 0 has no room and no slots: what is of class 0 is not from here.
+ *
+ * Only its thread touches a front: no lock, no atomics. All of it is thread-local
+ * memory of the initial-exec model, there before the thread's first instruction
+ * and zero, which is a good front with nothing in it.
+ *
+ * Rejected: A stack of pointers in place of links. It saves a touch of what is
+ * freed, and costs each thread as much as the longest stacks of all classes.
+ */
+#ifndef BW_MALLOC_FRONT_H
+#define BW_MALLOC_FRONT_H
+
+#include "class.h"
+#include "heap/pageheap.h"
+
+#ifndef __always_inline
+#define __always_inline	inline __attribute__((always_inline))
+#endif
+enum bw_front_state {
+	BW_FRONT_NEW,		/* the thread's first call is still to come */
+	BW_FRONT_BUSY,		/* it is being set up: calls are our own */
+	BW_FRONT_READY,
+	BW_FRONT_LATE,		/* the thread ends: nothing stays here */
+};
+
+/**
+ * struct bw_bin - the stack that is worked on			[owner]
+ * @head:	its top
+ * @room:	how many more it takes
+ * @cap:	how many it takes in all
+ */
+struct bw_bin {
+	void *head;
+	s32 room;
+	s32 cap;
+};
+
+/**
+ * struct bw_spare - the other one				[owner]
+ * @head:	its top, or NULL
+ * @count:	how many
+ * @used:	it came or went since bw_front_tick() last looked
+ */
+struct bw_spare {
+	void *head;
+	u32 count;
+	bool used;
+};
+
+/**
+ * struct bw_front - see above					[owner]
+ * @bin:	by class
+ * @spare:	by class
+ * @state:	enum bw_front_state
+ * @rounds:	how often the thread's destructor was put off
+ * @tick:	trips to the depot
+ */
+struct bw_front {
+	struct bw_bin bin[BW_MALLOC_CLASSES];
+	struct bw_spare spare[BW_MALLOC_CLASSES];
+	u8 state;
+	u8 rounds;
+	u32 tick;
+};
+
+static_assert(sizeof(struct bw_bin) == BW_BIN_BYTES,
+	      "the tables of class.c count on it");
+
+extern __thread struct bw_front bw_front __hidden
+	__attribute__((tls_model("initial-exec")));
+
+/**
+ * struct bw_pages - a byte per page of the window
+ * @base:	of the window						[const]
+ * @nr:		its pages; 0 until there is a heap			[const]
+ * @cls:	the class of the malloc span that has the page, else 0
+ *					[whoever owns the span, atomic]
+ *
+ * 64 pages, half a megabyte of blocks, to a cache line; the owner word and the
+ * descriptor behind it would be two lines for each span. Rejected: the K-word
+ * of the page, which names the class in the first page of a span alone.
+ */
+struct bw_pages {
+	uintptr_t base;
+	size_t nr;
+	u8 *cls;
+};
+
+extern struct bw_pages bw_pages __hidden;
+
+/* Where a fast end had nothing, or no room. The first may be NULL: no memory. */
+void *bw_front_take_slow(u32 off);
+void bw_front_give_slow(void *p, u32 cls);
+
+/* All of the calling thread's goes to the depot. */
+void bw_front_flush(struct bw_front *f);
+/* And all of the depot's to the page heap, which has no memory. */
+void bw_front_relieve(void);
+/* The number of the F that does not hold, or 0. */
+int bw_front_check(const struct bw_front *f);
+
+/* The class of the span at @p, 0 where there is none of ours. */
+static __always_inline u32 bw_pages_class(const void *p)
+{
+	size_t page = ((uintptr_t)p - bw_pages.base) >> BURROW_PAGE_SHIFT;
+
+	return likely(page < bw_pages.nr) ? READ_ONCE(bw_pages.cls[page]) : 0;
+}
+
+/* @off: of a bin, as from bw_malloc_bin_of(). */
+static __always_inline void *front_take(u32 off)
+{
+	struct bw_bin *bin = (struct bw_bin *)(void *)((char *)&bw_front + off);
+	void *p = bin->head;
+
+	if (unlikely(!p))
+		return bw_front_take_slow(off);
+	bin->head = *(void **)p;
+	bin->room++;
+	return p;
+}
+
+/* A second free in a row is seen here, others where slots go back to spans. */
+static __always_inline void front_give(void *p)
+{
+	u32 cls = bw_pages_class(p);
+	struct bw_bin *bin = &bw_front.bin[cls];
+	s32 room = bin->room - 1;
+	void *head = bin->head;
+
+	if (unlikely(room < 0 || head == p)) {
+		bw_front_give_slow(p, cls);
+		return;
+	}
+	*(void **)p = head;
+	bin->head = p;
+	bin->room = room;
+}
+
+#endif
