@@ -59,18 +59,25 @@ one()
 	"${@:2}" && echo "ok 1 - $1" || { echo "not ok 1 - $1"; return 1; }
 }
 
-# vm KERNEL RUN-ARGS... -- TESTS...: the rig counts for itself.
-vm()
+# vm_boot KERNEL RUN-ARGS... -- TESTS...: the rig counts for itself.
+vm_boot()
 {
-	local kernel=$1 status report=$logs/vm-$1.report why
+	local kernel=$1
 	shift
 	say "vm $kernel"
-	rm -f "$report"
-	selftests/vm/run.sh --kernel "$kernel" --timeout 2400 \
-		--report "$report" "$@" \
+	rm -f "$logs/vm-$kernel.report"
+	selftests/vm/run.sh --kernel "$kernel" --timeout 3600 \
+		--report "$logs/vm-$kernel.report" "$@" \
 		</dev/null >"$logs/vm-$kernel.log" 2>&1
-	status=$?
-	if [ $status = 4 ]; then
+	echo $? >"$logs/vm-$kernel.status"
+}
+
+# vm_tell KERNEL: what came of it.
+vm_tell()
+{
+	local kernel=$1 status report=$logs/vm-$1.report why
+	read -r status <"$logs/vm-$kernel.status"
+	if [ "$status" = 4 ]; then
 		why=$(sed -n 's/^vm: skip: //p' "$logs/vm-$kernel.log" | tail -n 1)
 		skip "kernel $kernel" "$why"
 		return
@@ -78,7 +85,7 @@ vm()
 	booted=$((booted + 1))
 	if [ -s "$report" ]; then
 		read -r p f s <"$report"
-		[ $status = 0 ] || [ "$f" != 0 ] || f=1
+		[ "$status" = 0 ] || [ "$f" != 0 ] || f=1
 	else
 		p=0 f=1 s=0
 	fi
@@ -111,11 +118,11 @@ do_core() { stage core make --no-print-directory check-core; }
 do_model() { stage model make --no-print-directory model; }
 do_lib() { stage lib make --no-print-directory check-lib; }
 do_rig() { stage rig selftests/vm/selftest.sh; }
-do_kunit() { booted=0; vm debug --mem 2G --; }
+do_kunit() { booted=0; vm_boot debug --mem 2G --; vm_tell debug; }
 
 do_vm()
 {
-	local k f tests files=()
+	local k f tests files=() kernels=${KERNELS:-6.1 6.12 7.x debug}
 	booted=0
 	stage kselftest-build one "the kernel tests build" \
 		make --no-print-directory kselftest-build static
@@ -125,9 +132,18 @@ do_vm()
 		 $(selftests/vm/gdb.sh 2>"$logs/gdb.log"); do
 		files+=(--file "$f")
 	done
-	for k in ${KERNELS:-6.1 6.12 7.x debug}; do
-		vm "$k" --mem 2G "${files[@]}" -- "${tests[@]}"
+	# the debug kernel takes longer than the others together: beside them
+	for k in $kernels; do
+		[ "$k" != debug ] ||
+			vm_boot debug --mem 2G "${files[@]}" -- "${tests[@]}" &
 	done
+	for k in $kernels; do
+		[ "$k" != debug ] || continue
+		vm_boot "$k" --mem 2G "${files[@]}" -- "${tests[@]}"
+		vm_tell "$k"
+	done
+	wait
+	case " $kernels " in *" debug "*) vm_tell debug ;; esac
 	if [ "$booted" = 0 ]; then
 		say "no kernel could be had: at least one must run"
 		count 0 1 0
