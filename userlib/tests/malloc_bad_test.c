@@ -222,15 +222,34 @@ static void an_address_space_limit_is_NULL_and_ENOMEM_and_works_on(void)
 }
 
 /* One line, and NULL from then on. */
-static void bad_options_are_one_line_and_NULL(void)
+static void one_line_and_NULL(const char *burrow, const char *begins)
 {
 	char said[1024];
-	int status = mrig_again("options", "bogus=1", said, sizeof(said));
-	const char *line = strstr(said, "burrow: malloc: BURROW: unknown key");
+	int status = mrig_again("options", burrow, said, sizeof(said));
+	const char *line = strstr(said, begins);
 
 	if (!EXPECT(mrig_ended_well(status)) || !EXPECT(line) ||
 	    !EXPECT(line && !strstr(line + 1, "burrow:")))
 		printf("# status %x, said: %s\n", (unsigned int)status, said);
+}
+
+static void bad_options_are_one_line_and_NULL(void)
+{
+	one_line_and_NULL("bogus=1", "burrow: malloc: BURROW: unknown key");
+}
+
+static void a_kernel_mode_that_cannot_be_had_is_one_line_and_NULL(void)
+{
+	const char *mode = getenv("BURROW_MODE");
+	char *saved = mode ? strdup(mode) : NULL;
+
+	setenv("BURROW_MODE", "kernel", 1);
+	one_line_and_NULL("device=/nowhere", "burrow: malloc: cannot open /nowhere");
+	if (saved)
+		setenv("BURROW_MODE", saved, 1);
+	else
+		unsetenv("BURROW_MODE");
+	free(saved);
 }
 
 static int options_child(void)
@@ -268,5 +287,6 @@ int main(int argc, char **argv)
 	TEST(what_is_kept_for_others_is_the_last_resort);
 	TEST(an_address_space_limit_is_NULL_and_ENOMEM_and_works_on);
 	TEST(bad_options_are_one_line_and_NULL);
+	TEST(a_kernel_mode_that_cannot_be_had_is_one_line_and_NULL);
 	return tap_end();
 }

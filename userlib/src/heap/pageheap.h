@@ -27,6 +27,7 @@
 #define BW_HEAP_PAGEHEAP_H
 
 #include "base/options.h"
+#include "heap.h"
 #include "mcentral.h"
 #include "mspan.h"
 
@@ -74,6 +75,7 @@ struct bw_mspan_map {
  * struct bw_mheap - a heap of spans
  * @map:	from an address to its span
  * @be:		who keeps the pages					[const]
+ * @pub:	the same as a struct bw_heap, see bw_mheap_heap()	[const]
  * @verify:	check structures on slow paths				[const]
  * @clobberfree: fill what is freed					[const]
  * @guard:	large objects end at a guard page			[const]
@@ -98,6 +100,7 @@ struct bw_mspan_map {
 struct bw_mheap {
 	struct bw_mspan_map map;
 	struct bw_backend *be;
+	struct bw_heap pub;
 	bool verify;
 	bool clobberfree;
 	bool guard;
@@ -130,13 +133,28 @@ void bw_mheap_close(struct bw_mheap *h);
 
 /*
  * The heap of the process, opened with the options of the environment by the
- * first call. NULL: no memory for it, try again; options that cannot be had are
- * fatal.
+ * first call. -ENOMEM: try again; others: what BURROW or BURROW_MODE asks for
+ * cannot be had. A line for bw_error_last() with each.
  */
+int bw_mheap_get(struct bw_mheap **out);
+
+/* The same. NULL: no memory for it, try again; all else is fatal. */
 struct bw_mheap *bw_mheap(void);
 
 /* The same if it is there, without opening it. */
 struct bw_mheap *bw_mheap_peek(void);
+
+/* For who needs spans of other kinds, or thread slots, of the same heap. */
+static inline struct bw_backend *bw_mheap_backend(struct bw_mheap *h)
+{
+	return h->be;
+}
+
+/* For parkers (bw_parker_init()) and statistics. Nobody closes it. */
+static inline struct bw_heap *bw_mheap_heap(struct bw_mheap *h)
+{
+	return &h->pub;
+}
 
 /* True if the memory of the heap is this process's: not in a child of fork(). */
 static inline bool bw_mheap_is_ours(const struct bw_mheap *h)

@@ -41,6 +41,7 @@ int bw_mheap_open_on(struct bw_backend *be, const struct bw_options *o,
 	if (!h)
 		return bw_error(-ENOMEM, "no memory for a heap");
 	h->be = be;
+	h->pub = (struct bw_heap){ .be = be, .verbose = o->verbose };
 	h->map.base = be->window.data;
 	h->map.umeta = be->window.umeta;
 	heap_init(h, o);
@@ -60,11 +61,9 @@ void bw_mheap_close(struct bw_mheap *h)
 	bw_sys_free(h, sizeof(*h));
 }
 
-/* Who asked for what cannot be had hears it once, and clearly. */
-static struct bw_mheap *process_open(void)
+static int process_open(struct bw_mheap **out)
 {
 	struct bw_backend *be;
-	struct bw_mheap *h;
 	struct bw_options o;
 	int err;
 
@@ -72,37 +71,48 @@ static struct bw_mheap *process_open(void)
 	err = bw_options_from_env(&o);
 	if (!err)
 		err = bw_backend_open(&o, &be);
-	if (err == -ENOMEM)
-		return NULL;
 	if (err)
-		bw_fatal("%s", bw_error_last());
-	if (bw_mheap_open_on(be, &o, &h)) {
+		return err;
+	err = bw_mheap_open_on(be, &o, out);
+	if (err) {
 		be->ops->close(be);
-		return NULL;
+		return err;
 	}
-	h->hooks = o.clobberfree || bw_hook_wanted();
-	return h;
+	(*out)->hooks = o.clobberfree || bw_hook_wanted();
+	return 0;
 }
 
 struct bw_mheap *bw_mheap_peek(void)
 {
-	/* pairs with bw_mheap() */
+	/* pairs with bw_mheap_get() */
 	return smp_load_acquire(&process_heap);
 }
 
+int bw_mheap_get(struct bw_mheap **out)
+{
+	int err = 0;
+
+	*out = bw_mheap_peek();
+	if (likely(*out))
+		return 0;
+	bw_lock(&process_lock);
+	*out = process_heap;
+	if (!*out)
+		err = process_open(out);
+	if (!err)
+		/* pairs with bw_mheap_peek() */
+		smp_store_release(&process_heap, *out);
+	bw_unlock(&process_lock);
+	return err;
+}
+
+/* Who asked for what cannot be had hears it once, and clearly. */
 struct bw_mheap *bw_mheap(void)
 {
-	struct bw_mheap *h = bw_mheap_peek();
+	struct bw_mheap *h;
+	int err = bw_mheap_get(&h);
 
-	if (likely(h))
-		return h;
-	bw_lock(&process_lock);
-	h = process_heap;
-	if (!h) {
-		h = process_open();
-		/* pairs with bw_mheap_peek() */
-		smp_store_release(&process_heap, h);
-	}
-	bw_unlock(&process_lock);
-	return h;
+	if (err && err != -ENOMEM)
+		bw_fatal("%s", bw_error_last());
+	return err ? NULL : h;
 }

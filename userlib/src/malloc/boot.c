@@ -116,13 +116,6 @@ static int failed(int err, const char *why)
 	return err;
 }
 
-/* Before the page heap ends the process for them. */
-static int options_check(struct bw_options *o)
-{
-	bw_options_init(o);
-	return bw_options_from_env(o);
-}
-
 static int parts_make(struct bw_mheap *h, bool exact)
 {
 	size_t nr = bw_window_pages(&h->be->window);
@@ -149,16 +142,12 @@ static int parts_make(struct bw_mheap *h, bool exact)
 
 static int heap_open(void)
 {
-	struct bw_options o;
 	struct bw_mheap *h;
-	int err = options_check(&o);
+	int err = bw_mheap_get(&h);
 
 	if (err)
 		return failed(err, bw_error_last());
-	h = bw_mheap();
-	if (!h)
-		return -ENOMEM;
-	err = parts_make(h, o.verify || o.clobberfree);
+	err = parts_make(h, h->verify || h->clobberfree);
 	if (!err)
 		/* pairs with bw_boot_heap() */
 		smp_store_release(&boot.heap, h);
