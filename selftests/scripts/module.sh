@@ -17,5 +17,7 @@ fi
 mkdir -p "$out/module"
 cp -rp "$top/Kbuild" "$top/kmod" "$top/uapi" "$out/module/"
 dir=$(cd "$out/module" && pwd)
-make -s -C "$kdir" M="$dir" W=1 CONFIG_DEBUG_INFO_BTF_MODULES= modules
+# not our O=, which means another thing there
+env -u MAKEFLAGS make -s -C "$kdir" M="$dir" W=1 \
+	CONFIG_DEBUG_INFO_BTF_MODULES= modules
 cp "$dir/burrow.ko" "$out/burrow.ko"

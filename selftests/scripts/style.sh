@@ -71,8 +71,9 @@ if [ -e "$kdir/Makefile" ]; then
 	rm -rf "$dir"
 	mkdir -p "$dir"
 	cp -r Kbuild kmod uapi "$dir/"
-	make -s -C "$kdir" M="$(cd "$dir" && pwd)" W=1 C=2 CF=-Wsparse-error \
-		CONFIG_DEBUG_INFO_BTF_MODULES= modules \
+	# not our O=, which means another thing there
+	env -u MAKEFLAGS make -s -C "$kdir" M="$(cd "$dir" && pwd)" \
+		W=1 C=2 CF=-Wsparse-error CONFIG_DEBUG_INFO_BTF_MODULES= modules \
 		>"$out/style/module.log" 2>&1
 	built=$?
 	grep -v '^Skipping BTF' "$out/style/module.log" \
