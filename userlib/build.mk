@@ -87,7 +87,8 @@ bw-lib-src := \
 	userlib/src/heap/region.c \
 	userlib/src/rt/alloc.c \
 	userlib/src/rt/memstats.c \
-	userlib/src/rt/region.c
+	userlib/src/rt/region.c \
+	userlib/src/rt/type.c
 
 # The machine's own switch of stacks.
 bw-arch := $(shell $(CC) -dumpmachine | cut -d- -f1)
@@ -104,7 +105,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
-	memstats_test alloc_test alloc_die_test
+	memstats_test alloc_test alloc_die_test type_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \

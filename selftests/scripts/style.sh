@@ -32,12 +32,13 @@ echo "1..3"
 #   SPLIT_STRING, VOLATILE: tests that print, and watch memory change.
 #   UNCOMMENTED_DEFINITION: kernel-doc above the struct says what a lock is for.
 #   CAMELCASE: libFuzzer's entry point; REPEATED_WORD: tables in comments.
+#   MACRO_ARG_UNUSED: macros that count their arguments.
 #   BIT_MACRO, ARRAY_SIZE: not to be had in uapi headers and programs.
 ignore=FILE_PATH_CHANGES,NEW_TYPEDEFS,SPLIT_STRING,VOLATILE,CONST_STRUCT
 ignore=$ignore,PREFER_KERNEL_TYPES,CONSTANT_COMPARISON,AVOID_EXTERNS
 ignore=$ignore,BIT_MACRO,ARRAY_SIZE,UNCOMMENTED_DEFINITION,CAMELCASE
 ignore=$ignore,REPEATED_WORD,USE_RELATIVE_PATH,EMBEDDED_FUNCTION_NAME,LINUX_VERSION_CODE
-ignore=$ignore,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_ARG_REUSE,COMPLEX_MACRO,TRACING_LOGGING
+ignore=$ignore,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_ARG_REUSE,MACRO_ARG_UNUSED,COMPLEX_MACRO,TRACING_LOGGING
 if src=$(selftests/vm/source.sh 2>"$out/style/source.log"); then
 	check()	# IGNORE-TOO, file names on standard input
 	{

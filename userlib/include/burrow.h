@@ -6,5 +6,6 @@
 #include "burrow/alloc.h"
 #include "burrow/go.h"
 #include "burrow/heap.h"
+#include "burrow/type.h"
 
 #endif

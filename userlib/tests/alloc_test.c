@@ -56,10 +56,10 @@ static void each_call_gives_what_it_says(void)
 	}
 	bw_free(NULL);
 	EXPECT(bw_usable_size(NULL) == 0);
-	word = bw_new(u64);
+	word = bw_new_plain(u64);
 	EXPECT(word && !*word);
 	bw_free(word);
-	word = bw_new_array(u64, 100);
+	word = bw_new_plain_array(u64, 100);
 	EXPECT(word && !word[99] && bw_usable_size(word) >= 800);
 	bw_free(word);
 }
@@ -81,7 +81,7 @@ static void too_much_is_null_and_enomem(void)
 		EXPECT(r && !bw_region_alloc(r, n[i]) && errno == ENOMEM);
 	}
 	errno = 0;
-	EXPECT(!bw_new_array(u64, SIZE_MAX / 8 + 2) && errno == ENOMEM);
+	EXPECT(!bw_new_plain_array(u64, SIZE_MAX / 8 + 2) && errno == ENOMEM);
 	errno = 0;
 	EXPECT(!bw_alloc_array(1ULL << 32, 1ULL << 32) && errno == ENOMEM);
 	bw_region_reset(r);

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include <burrow/layout.h>
+#include <burrow/type.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -38,8 +39,10 @@ void *bw_alloc_raw(size_t n);
 /* @n times @size bytes of bw_alloc(); NULL and ENOMEM if that is too much. */
 void *bw_alloc_array(size_t n, size_t size);
 
-#define bw_new(type)		((type *)bw_alloc(sizeof(type)))
-#define bw_new_array(type, n)	((type *)bw_alloc_array((n), sizeof(type)))
+/* Of any C type; for types that say where their pointers are see type.h. */
+#define bw_new_plain(type)	((type *)bw_alloc(sizeof(type)))
+#define bw_new_plain_array(type, n) \
+	((type *)bw_alloc_array((n), sizeof(type)))
 
 /*
  * Frees an object whose end the caller knows; NULL is fine. What is not the

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+/*
+ * type: objects whose type says where their pointers are.
+ *
+ *	bw_new(node)			burrow/type.h
+ *	  bw_alloc_type()		<- here: a slot of kind scan
+ *	    bw_object_alloc()		rt/alloc.h
+ *	    bw_ptrbits_put()		heap/ptrbits.h
+ *
+ * An object without pointers goes to kind noscan.
+ */
+#include "alloc.h"
+#include "base/throw.h"
+#include "burrow/type.h"
+#include "heap/ptrbits.h"
+
+/**
+ * struct bits_out - pointer bits, written from front to back		[caller]
+ * @map:	of the heap
+ * @at:		granule of the next bit
+ * @acc:	bits that were not stored yet
+ * @n:		how many
+ */
+struct bits_out {
+	const struct bw_mspan_map *map;
+	const char *at;
+	u64 acc;
+	u32 n;
+};
+
+static void bits_flush(struct bits_out *o)
+{
+	if (!o->n)
+		return;
+	bw_ptrbits_put(o->map, o->at, o->acc, o->n);
+	o->at += o->n * 8;
+	o->acc = 0;
+	o->n = 0;
+}
+
+/* @n bits, up to 64. Each store is of one word: the next may be elsewhere. */
+static void bits_add(struct bits_out *o, u64 bits, u32 n)
+{
+	while (n) {
+		u32 room = 64 - (u32)((uintptr_t)o->at / 8 % 64) - o->n;
+		u32 some = min(n, room);
+
+		o->acc |= (bits & bw_ptrbits_ones(some)) << o->n;
+		o->n += some;
+		if (some == room)
+			bits_flush(o);
+		bits = some == 64 ? 0 : bits >> some;
+		n -= some;
+	}
+}
+
+/* So many equal bits. */
+static void bits_run(struct bits_out *o, bool set, size_t n)
+{
+	while (n) {
+		u32 some = n < 64 ? (u32)n : 64;
+
+		bits_add(o, set ? bw_ptrbits_ones(some) : 0, some);
+		n -= some;
+	}
+}
+
+/* The bits of one struct of @words words. */
+static void bits_struct(struct bits_out *o, const struct bw_type *t,
+			size_t words)
+{
+	u32 k, n;
+
+	for (k = 0; k < BW_TYPE_WORDS && words; k++) {
+		n = words < 64 ? (u32)words : 64;
+		bits_add(o, t->bits[k], n);
+		words -= n;
+	}
+	bits_run(o, false, words);
+}
+
+static size_t slot_bytes(const struct bw_mheap *h, const void *p)
+{
+	return bw_mspan_of(h, p)->elem_size;
+}
+
+/* @nr structs (their first @bytes), @tail words more, and none to the end. */
+static void bits_write(void *p, const struct bw_type *t, size_t nr,
+		       size_t bytes, size_t tail)
+{
+	const struct bw_mheap *h = bw_mheap_peek();
+	struct bits_out o = { .map = &h->map, .at = p };
+	size_t words = slot_bytes(h, p) / 8, i;
+
+	for (i = 0; i < nr; i++)
+		bits_struct(&o, t, bytes / 8);
+	bits_run(&o, t->flags & BW_TYPE_TAIL_POINTERS, tail);
+	bits_run(&o, false, words - nr * (bytes / 8) - tail);
+	bits_flush(&o);
+}
+
+void *bw_alloc_type(const struct bw_type *t)
+{
+	struct bw_mcache *c = bw_mcache_current();
+	size_t n = t->size;
+	void *p;
+	u32 cls;
+
+	if (unlikely(!(t->flags & BW_TYPE_HAS_POINTERS)))
+		return bw_alloc_noscan(n);
+	if (unlikely(n > 512)) {
+		p = bw_object_alloc(c, n, BURROW_KIND_SCAN, true);
+		if (p)
+			bits_write(p, t, 1, n, 0);
+		return p;
+	}
+	cls = bw_class_by8[(n + 7) / 8];
+	p = mcache_alloc(c, bw_spanclass(cls, BURROW_KIND_SCAN), n, true);
+	if (unlikely(!p))
+		return NULL;
+	/* the thread's first object, or hooks */
+	if (unlikely(c == &bw_mcache_none))
+		c = bw_mcache_attach();
+	bw_ptrbits_put(c->map, p, t->bits[0], bw_sizeclass[cls].size / 8);
+	return p;
+}
+
+static void *too_much(void)
+{
+	errno = ENOMEM;
+	return NULL;
+}
+
+void *bw_alloc_type_array(const struct bw_type *t, size_t n)
+{
+	size_t bytes;
+	void *p;
+
+	if (unlikely(t->tail != t->size || t->unit))
+		bw_fatal("bw_new_array(): type %s has a tail", t->name);
+	if (__builtin_mul_overflow(n, t->size, &bytes))
+		return too_much();
+	if (!(t->flags & BW_TYPE_HAS_POINTERS))
+		return bw_alloc_noscan(bytes);
+	p = bw_object_alloc(bw_mcache_current(), bytes, BURROW_KIND_SCAN, true);
+	if (p)
+		bits_write(p, t, n, t->size, 0);
+	return p;
+}
+
+void *bw_alloc_type_tail(const struct bw_type *t, size_t n)
+{
+	size_t bytes, all;
+	void *p;
+
+	if (unlikely(!t->unit))
+		bw_fatal("bw_new_tail(): type %s has no tail", t->name);
+	if (__builtin_mul_overflow(n, t->unit, &bytes) ||
+	    __builtin_add_overflow(t->tail, bytes, &all))
+		return too_much();
+	p = bw_object_alloc(bw_mcache_current(), max(all, t->size),
+			    BURROW_KIND_SCAN, true);
+	if (p)
+		bits_write(p, t, 1, t->tail & ~(size_t)7,
+			   t->flags & BW_TYPE_TAIL_POINTERS ? bytes / 8 : 0);
+	return p;
+}
