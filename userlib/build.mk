@@ -71,11 +71,13 @@ bw-lib-src := \
 	userlib/src/sched/segv.c \
 	userlib/src/sched/stack.c \
 	userlib/src/sched/sysmon.c \
+	userlib/src/heap/anchor.c \
 	userlib/src/heap/sizeclass.c \
 	userlib/src/heap/mspan.c \
 	userlib/src/heap/pageheap.c \
 	userlib/src/heap/pageheap_desc.c \
 	userlib/src/heap/pageheap_open.c \
+	userlib/src/heap/pageheap_process.c \
 	userlib/src/heap/pageheap_release.c \
 	userlib/src/heap/mcentral.c \
 	userlib/src/heap/mcache.c \
@@ -93,6 +95,8 @@ bw-lib-src := \
 # The machine's own switch of stacks.
 bw-arch := $(shell $(CC) -dumpmachine | cut -d- -f1)
 bw-lib-asm := userlib/src/sched/switch_$(bw-arch).S
+# Of shared libraries alone (heap/anchor.h).
+bw-so-obj := $(O)/rel/userlib/src/heap/anchor_so.o
 
 # Linked into tests only.
 bw-test-src := userlib/src/backend/failnth.c
@@ -165,11 +169,12 @@ lib: malloc $(O)/libburrow.a $(O)/libburrow.so.$(BW_VERSION) $(O)/burrow.pc
 $(O)/libburrow.a: $(O)/rel/libburrow.a
 	@cp $< $@
 
-$(O)/libburrow.so.$(BW_VERSION): $(bw-obj-rel) userlib/libburrow.map
+# Never unloaded: threads and fork() know it.
+$(O)/libburrow.so.$(BW_VERSION): $(bw-obj-rel) $(bw-so-obj) userlib/libburrow.map
 	@echo '  $(CC) $(@F)'
 	@$(CC) $(CFLAGS) -shared -pthread -Wl,-soname,$(BW_SONAME) \
 		-Wl,--version-script=userlib/libburrow.map -Wl,-z,defs \
-		-Wl,-z,relro,-z,now -o $@ $(bw-obj-rel)
+		-Wl,-z,relro,-z,now,-z,nodelete -o $@ $(bw-obj-rel) $(bw-so-obj)
 	@ln -sf $(@F) $(O)/$(BW_SONAME)
 	@ln -sf $(BW_SONAME) $(O)/libburrow.so
 

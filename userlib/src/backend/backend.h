@@ -128,6 +128,9 @@ struct bw_backend_ops {
  * @window:	see window.h						[const]
  * @lost:	why this process, a child, has not got the heap, or NULL
  *								[const]
+ * @epoch:	how many forks this process is away from the one that opened
+ *		it: what one process has and its child has not (thread slots)
+ *		remembers it; set while there is one thread	[atomic]
  * @gate:	calls that change something pass it
  * @forking:	the fork under way takes it along		[fork.c]
  * @next:	of all there are				[fork.c]
@@ -139,6 +142,7 @@ struct bw_backend {
 	u32 max_threads;
 	struct bw_window window;
 	const char *lost;
+	u32 epoch;
 
 	struct bw_gate gate;
 	bool forking;

@@ -34,13 +34,11 @@
  * struct forks - what fork() has to do with
  * @lock:	of the list
  * @first:	backend							[lock]
- * @epoch:	see bw_fork_epoch(); set while there is one thread	[atomic]
  * @err:	of the registration					[const]
  */
 static struct forks {
-	struct bw_lock lock;
+	u32 lock;
 	struct bw_backend *first;
-	u32 epoch;
 	int err;
 } forks;
 
@@ -86,29 +84,12 @@ void bw_gate_open(struct bw_gate *g)
 	bw_futex_wake(&g->word, INT32_MAX);
 }
 
-/* bw_lock() without the rank. */
-static void list_lock(void)
-{
-	u32 old = BW_LOCK_FREE;
-
-	/* pairs with list_unlock() */
-	if (!try_cmpxchg_acquire(&forks.lock.word, &old, BW_LOCK_HELD))
-		bw_lock_slow(&forks.lock);
-}
-
-static void list_unlock(void)
-{
-	/* pairs with list_lock() */
-	if (xchg(&forks.lock.word, BW_LOCK_FREE) == BW_LOCK_CONTENDED)
-		bw_unlock_slow(&forks.lock);
-}
-
 /* Waits for a call at a time, but lets none begin meanwhile. */
 static void prepare(void)
 {
 	struct bw_backend *be;
 
-	list_lock();
+	bw_word_lock(&forks.lock);
 	for (be = forks.first; be; be = be->next)
 		bw_gate_shut(&be->gate);
 	for (be = forks.first; be; be = be->next) {
@@ -130,15 +111,15 @@ static void parent(void)
 			be->ops->fork_parent(be);
 		bw_gate_open(&be->gate);
 	}
-	list_unlock();
+	bw_word_unlock(&forks.lock);
 }
 
 static void child(void)
 {
 	struct bw_backend *be;
 
-	WRITE_ONCE(forks.epoch, forks.epoch + 1);
 	for (be = forks.first; be; be = be->next) {
+		WRITE_ONCE(be->epoch, be->epoch + 1);
 		bw_gate_reset(&be->gate);
 		if (!be->forking)
 			continue;
@@ -148,7 +129,7 @@ static void child(void)
 		else
 			bw_error(-EXDEV, "%s", be->lost);
 	}
-	WRITE_ONCE(forks.lock.word, BW_LOCK_FREE);
+	WRITE_ONCE(forks.lock, BW_LOCK_FREE);
 }
 
 static void register_handlers(void)
@@ -172,10 +153,10 @@ int bw_fork_add(struct bw_backend *be)
 
 	if (err)
 		return err;
-	list_lock();
+	bw_word_lock(&forks.lock);
 	be->next = forks.first;
 	forks.first = be;
-	list_unlock();
+	bw_word_unlock(&forks.lock);
 	return 0;
 }
 
@@ -183,15 +164,10 @@ void bw_fork_del(struct bw_backend *be)
 {
 	struct bw_backend **at;
 
-	list_lock();
+	bw_word_lock(&forks.lock);
 	for (at = &forks.first; *at && *at != be; at = &(*at)->next)
 		;
 	if (*at)
 		*at = be->next;
-	list_unlock();
-}
-
-u32 bw_fork_epoch(void)
-{
-	return READ_ONCE(forks.epoch);
+	bw_word_unlock(&forks.lock);
 }

@@ -22,10 +22,4 @@ int bw_fork_add(struct bw_backend *be);
 /* From here on it does not; one that was not added is fine. */
 void bw_fork_del(struct bw_backend *be);
 
-/*
- * How many forks this process is away from the first that had a heap. What one
- * process has and its child has not (thread slots) remembers it.
- */
-u32 bw_fork_epoch(void);
-
 #endif

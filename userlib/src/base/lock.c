@@ -4,16 +4,16 @@
 #include "lock.h"
 #include "throw.h"
 
-void bw_lock_slow(struct bw_lock *l)
+void bw_word_lock_slow(u32 *word)
 {
-	/* pairs with the xchg() in bw_unlock() (T1) */
-	while (xchg(&l->word, BW_LOCK_CONTENDED) != BW_LOCK_FREE)
-		bw_futex_wait(&l->word, BW_LOCK_CONTENDED, 0);
+	/* pairs with the xchg() in bw_word_unlock() (T1) */
+	while (xchg(word, BW_LOCK_CONTENDED) != BW_LOCK_FREE)
+		bw_futex_wait(word, BW_LOCK_CONTENDED, 0);
 }
 
-void bw_unlock_slow(struct bw_lock *l)
+void bw_word_unlock_slow(u32 *word)
 {
-	bw_futex_wake(&l->word, 1);
+	bw_futex_wake(word, 1);
 }
 
 static const char *const rank_name[BW_NR_LOCK_RANKS] = {

@@ -44,8 +44,8 @@ struct bw_lock {
 	u32 rank;
 };
 
-void bw_lock_slow(struct bw_lock *l);
-void bw_unlock_slow(struct bw_lock *l);
+void bw_word_lock_slow(u32 *word);
+void bw_word_unlock_slow(u32 *word);
 
 /* Debug builds: the ranks this thread holds. Throw when the order is broken. */
 void bw_lock_rank_push(u32 rank);
@@ -57,24 +57,39 @@ static inline void bw_lock_init(struct bw_lock *l, enum bw_lock_rank rank)
 	l->rank = rank;
 }
 
-static inline void bw_lock(struct bw_lock *l)
+/*
+ * The word alone, without a rank: for fork(), which takes all locks of one rank
+ * at a time when others' handlers may hold any, and for what is no struct
+ * bw_lock.
+ */
+static inline void bw_word_lock(u32 *word)
 {
 	u32 old = BW_LOCK_FREE;
 
+	/* pairs with the xchg() in bw_word_unlock() */
+	if (unlikely(!try_cmpxchg_acquire(word, &old, BW_LOCK_HELD)))
+		bw_word_lock_slow(word);
+}
+
+static inline void bw_word_unlock(u32 *word)
+{
+	/* pairs with whatever takes the lock next */
+	if (unlikely(xchg(word, BW_LOCK_FREE) == BW_LOCK_CONTENDED))
+		bw_word_unlock_slow(word);
+}
+
+static inline void bw_lock(struct bw_lock *l)
+{
 	if (BW_DEBUG)
 		bw_lock_rank_push(l->rank);
-	/* pairs with the xchg() in bw_unlock() */
-	if (unlikely(!try_cmpxchg_acquire(&l->word, &old, BW_LOCK_HELD)))
-		bw_lock_slow(l);
+	bw_word_lock(&l->word);
 }
 
 static inline void bw_unlock(struct bw_lock *l)
 {
 	if (BW_DEBUG)
 		bw_lock_rank_pop(l->rank);
-	/* pairs with whatever takes the lock next */
-	if (unlikely(xchg(&l->word, BW_LOCK_FREE) == BW_LOCK_CONTENDED))
-		bw_unlock_slow(l);
+	bw_word_unlock(&l->word);
 }
 
 #endif

@@ -20,14 +20,14 @@
 int bw_parker_init(struct bw_parker *p, struct bw_heap *heap)
 {
 	*p = (struct bw_parker){
-		.heap = heap, .word = BW_PARK_EMPTY, .epoch = bw_fork_epoch(),
+		.heap = heap, .word = BW_PARK_EMPTY, .epoch = READ_ONCE(heap->be->epoch),
 	};
 	return heap->be->ops->thread_add(heap->be, &p->slot);
 }
 
 static bool is_inherited(const struct bw_parker *p)
 {
-	return unlikely(p->epoch != bw_fork_epoch());
+	return unlikely(p->epoch != READ_ONCE(p->heap->be->epoch));
 }
 
 void bw_parker_fini(struct bw_parker *p)

@@ -41,12 +41,13 @@ endef
 $(foreach f,rel dbg asan tsan clang,$(eval $(call bw-malloc-flavour,$(f))))
 
 # Never unloaded: threads and fork() know it.
-$(bw-malloc-so): $(bw-malloc-so-obj-rel) userlib/libburrow-malloc.map
+$(bw-malloc-so): $(bw-malloc-so-obj-rel) $(bw-so-obj) \
+		userlib/libburrow-malloc.map
 	@echo '  $(CC) $(@F)'
 	@$(CC) $(CFLAGS) -shared -pthread -Wl,-soname,$(BW_MALLOC_SONAME) \
 		-Wl,--version-script=userlib/libburrow-malloc.map \
 		-Wl,-z,defs -Wl,-z,relro,-z,now,-z,nodelete -o $@ \
-		$(bw-malloc-so-obj-rel)
+		$(bw-malloc-so-obj-rel) $(bw-so-obj)
 	@ln -sf $(@F) $(O)/$(BW_MALLOC_SONAME)
 	@ln -sf $(BW_MALLOC_SONAME) $(O)/libburrow-malloc.so
 
@@ -138,3 +139,49 @@ uninstall-malloc:
 	rm -f $(bw-dest)/lib/libburrow-malloc.so \
 		$(bw-dest)/lib/$(BW_MALLOC_SONAME) \
 		$(bw-dest)/lib/$(notdir $(bw-malloc-so))
+
+# One heap in a process, however the two came into it.
+bw-oneheap := $(addprefix $(O)/oneheap/,plain so a nopie so-malloc malloc-so \
+	libburrow-malloc-other.so)
+bw-oneheap-cc = $(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Werror \
+	-fno-builtin -pthread -Iuserlib/include -Iuapi -o $@ \
+	userlib/tests/oneheap.c
+bw-oneheap-so := -DHAS_BURROW=1 -L$(O) -Wl,--no-as-needed
+
+$(bw-oneheap): userlib/tests/oneheap.c $(O)/libburrow.so.$(BW_VERSION) \
+		$(O)/libburrow.a $(bw-malloc-so) | $(O)/oneheap
+
+$(O)/oneheap:
+	@mkdir -p $@
+
+$(O)/oneheap/plain:
+	@$(bw-oneheap-cc) -ldl
+
+$(O)/oneheap/so:
+	@$(bw-oneheap-cc) $(bw-oneheap-so) -lburrow -ldl
+
+$(O)/oneheap/so-malloc:
+	@$(bw-oneheap-cc) $(bw-oneheap-so) -lburrow -lburrow-malloc -ldl
+
+$(O)/oneheap/malloc-so:
+	@$(bw-oneheap-cc) $(bw-oneheap-so) -lburrow-malloc -lburrow -ldl
+
+$(O)/oneheap/a:
+	@$(bw-oneheap-cc) -DHAS_BURROW=1 $(O)/libburrow.a -ldl
+
+$(O)/oneheap/nopie:
+	@$(bw-oneheap-cc) -DHAS_BURROW=1 -fno-pie -no-pie $(O)/libburrow.a -ldl
+
+# One that thinks otherwise of what a heap looks like.
+$(O)/oneheap/libburrow-malloc-other.so: userlib/src/heap/pageheap_process.c
+	@$(CC) $(bw-cflags) $(bw-flags-rel) -DBW_HEAP_LAYOUT_NR=2 -c \
+		-o $(O)/oneheap/other.o userlib/src/heap/pageheap_process.c
+	@$(CC) $(CFLAGS) -shared -pthread -Wl,-z,defs,-z,now,-z,nodelete \
+		-Wl,--version-script=userlib/libburrow-malloc.map -o $@ \
+		$(O)/oneheap/other.o $(bw-so-obj) \
+		$(filter-out %/pageheap_process.o,$(bw-malloc-so-obj-rel))
+
+.PHONY: check-oneheap
+check-malloc: check-oneheap
+check-oneheap: $(bw-oneheap)
+	@bash userlib/tests/oneheap.sh $(O) $(RESULTS)

@@ -260,41 +260,21 @@ void bw_depots_make_room(void)
 		trim_all();
 }
 
-/* Without ranks: all of these are of one. */
-static void lock_raw(struct bw_lock *l)
-{
-	u32 old = BW_LOCK_FREE;
-
-	/* pairs with unlock_raw() and bw_unlock() */
-	if (!try_cmpxchg_acquire(&l->word, &old, BW_LOCK_HELD))
-		bw_lock_slow(l);
-}
-
-static void unlock_raw(struct bw_lock *l)
-{
-	/* pairs with whatever takes the lock next */
-	if (xchg(&l->word, BW_LOCK_FREE) == BW_LOCK_CONTENDED)
-		bw_unlock_slow(l);
-}
-
+/* Without ranks: all of these are of one. The heap's own come after them. */
 void bw_depots_lock_all(void)
 {
 	u32 cls;
 
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
-		lock_raw(&bw_depot[cls].lock);
-	lock_raw(&heap->arenas);
-	lock_raw(&heap->lock);
+		bw_word_lock(&bw_depot[cls].lock.word);
 }
 
 void bw_depots_unlock_all(void)
 {
 	u32 cls;
 
-	unlock_raw(&heap->lock);
-	unlock_raw(&heap->arenas);
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
-		unlock_raw(&bw_depot[cls].lock);
+		bw_word_unlock(&bw_depot[cls].lock.word);
 }
 
 /* In a child of fork() nobody waits. */
@@ -302,8 +282,6 @@ void bw_depots_reset_locks(void)
 {
 	u32 cls;
 
-	WRITE_ONCE(heap->lock.word, BW_LOCK_FREE);
-	WRITE_ONCE(heap->arenas.word, BW_LOCK_FREE);
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
 		WRITE_ONCE(bw_depot[cls].lock.word, BW_LOCK_FREE);
 }

@@ -109,7 +109,7 @@ void bw_depots_drain(void);
 /* The heap is about to grow: see above. Not all at each call. */
 void bw_depots_make_room(void);
 
-/* fork(): every lock there is, without ranks. */
+/* fork(): the lock of each class, without ranks. */
 void bw_depots_lock_all(void);
 void bw_depots_unlock_all(void);
 void bw_depots_reset_locks(void);
