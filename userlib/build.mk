@@ -36,6 +36,7 @@ bw-lib-src := \
 	userlib/src/base/futex.c \
 	userlib/src/base/lock.c \
 	userlib/src/base/options.c \
+	userlib/src/base/section.c \
 	userlib/src/base/stats.c \
 	userlib/src/base/sysmem.c \
 	userlib/src/base/throw.c \
@@ -68,8 +69,11 @@ bw-lib-src := \
 	userlib/src/sched/park.c \
 	userlib/src/sched/runq.c \
 	userlib/src/sched/schedule.c \
+	userlib/src/sched/scan.c \
 	userlib/src/sched/segv.c \
 	userlib/src/sched/stack.c \
+	userlib/src/sched/stop.c \
+	userlib/src/sched/stop_tell.c \
 	userlib/src/sched/sysmon.c \
 	userlib/src/heap/anchor.c \
 	userlib/src/heap/sizeclass.c \
@@ -109,6 +113,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
+	sched_stop_test \
 	memstats_test alloc_test alloc_die_test type_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 

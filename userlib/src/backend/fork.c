@@ -129,7 +129,7 @@ static void child(void)
 		else
 			bw_error(-EXDEV, "%s", be->lost);
 	}
-	WRITE_ONCE(forks.lock, BW_LOCK_FREE);
+	bw_word_reset(&forks.lock);
 }
 
 static void register_handlers(void)

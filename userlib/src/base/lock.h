@@ -12,14 +12,16 @@
  * T2. Who was woken takes the lock as CONTENDED: it does not know whether it
  *     was the last to wait. The cost is one wake-up for nobody.
  *
+ * T3. Who holds a lock or waits for one is in a section (section.h): no stopped
+ *     thread holds a lock.
+ *
  * Not fair, not recursive, of one process. Rejected: pthread_mutex_t, whose
  * size and innards differ from libc to libc, and which a libc may interpose.
  */
 #ifndef BW_BASE_LOCK_H
 #define BW_BASE_LOCK_H
 
-#include "atomic.h"
-#include "types.h"
+#include "section.h"
 
 enum bw_lock_rank {
 #define BW_LOCK_RANK(name, ...)	BW_RANK_ ## name,
@@ -66,6 +68,7 @@ static inline void bw_word_lock(u32 *word)
 {
 	u32 old = BW_LOCK_FREE;
 
+	bw_section_begin();
 	/* pairs with the xchg() in bw_word_unlock() */
 	if (unlikely(!try_cmpxchg_acquire(word, &old, BW_LOCK_HELD)))
 		bw_word_lock_slow(word);
@@ -76,6 +79,14 @@ static inline void bw_word_unlock(u32 *word)
 	/* pairs with whatever takes the lock next */
 	if (unlikely(xchg(word, BW_LOCK_FREE) == BW_LOCK_CONTENDED))
 		bw_word_unlock_slow(word);
+	bw_section_end();
+}
+
+/* In a child of fork(), of a lock that its thread held over it: nobody waits. */
+static inline void bw_word_reset(u32 *word)
+{
+	WRITE_ONCE(*word, BW_LOCK_FREE);
+	bw_section_end();
 }
 
 static inline void bw_lock(struct bw_lock *l)

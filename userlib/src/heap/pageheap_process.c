@@ -90,10 +90,10 @@ static void fork_child(void)
 
 	if (!h)
 		return;
-	WRITE_ONCE(h->lock.word, BW_LOCK_FREE);
-	WRITE_ONCE(h->arenas.word, BW_LOCK_FREE);
+	bw_word_reset(&h->lock.word);
+	bw_word_reset(&h->arenas.word);
 	for (i = 0; i < BW_NR_SPANCLASSES; i++)
-		WRITE_ONCE(h->central[i].lock.word, BW_LOCK_FREE);
+		bw_word_reset(&h->central[i].lock.word);
 }
 
 static void register_handlers(void)

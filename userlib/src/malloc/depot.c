@@ -283,7 +283,7 @@ void bw_depots_reset_locks(void)
 	u32 cls;
 
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
-		WRITE_ONCE(bw_depot[cls].lock.word, BW_LOCK_FREE);
+		bw_word_reset(&bw_depot[cls].lock.word);
 }
 
 void bw_depots_count(u64 *spans, u64 *free)

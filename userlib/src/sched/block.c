@@ -23,12 +23,12 @@
 
 void bw_block_begin(void)
 {
-	struct bw_m *m = bw_m_need("bw_block_begin");
+	struct bw_m *m = bw_m_enter("bw_block_begin");
 	struct bw_p *p = m->p;
 	u32 asleep;
 
 	if (m->attached)
-		return;
+		goto out;
 	bw_g_move(m->g, BW_G_RUNNING, BW_G_BLOCKED);
 	WRITE_ONCE(p->nr_blocks, p->nr_blocks + 1);
 	m->old_p = bw_p_release(m);
@@ -40,6 +40,8 @@ void bw_block_begin(void)
 		bw_sysmon_kick();
 	if (unlikely(load_seq(&p->drop)))
 		bw_p_retire_blocked(p);
+out:
+	bw_m_exit(m);
 }
 
 /* The P was taken: another one. False: there is none. */
@@ -68,6 +70,7 @@ static __attribute__((noinline)) void end_without_p(struct bw_m *m, bool gone)
 	bw_leave(m, gone ? BW_AFTER_GONE : BW_AFTER_UNBLOCK);
 	where = bw_errno_here();
 	*where = saved;
+	bw_m_exit_here();
 }
 
 void bw_block_end(void)
@@ -81,6 +84,7 @@ void bw_block_end(void)
 		bw_fatal("bw_block_end() without bw_block_begin()");
 	if (m->attached)
 		return;
+	bw_m_enter_soft(m);
 	old = BW_P_STATUS(m->run, BW_P_BLOCKED);
 	if (likely(try_cmpxchg(&p->status, &old,
 			       BW_P_STATUS(m->run, BW_P_RUNNING)))) {
@@ -91,4 +95,5 @@ void bw_block_end(void)
 		return;
 	}
 	bw_g_move(m->g, BW_G_BLOCKED, BW_G_RUNNING);
+	bw_m_exit(m);
 }

@@ -50,6 +50,7 @@ static void init_once(void)
 		bw_throw("no place for bw_run() to sleep");
 	bw_m_fork_init();
 	bw_segv_init();
+	bw_stop_init();
 }
 
 void bw_sched_init(void)
@@ -205,9 +206,9 @@ int bw_procs(int n)
 	u32 i;
 	int old;
 
-	bw_check(bw_m_need("bw_procs"));
 	if (n < 0 || n > (int)BW_MAX_PROCS)
 		return -EINVAL;
+	bw_check(bw_m_enter("bw_procs"));
 	bw_lock(&bw_sched.procs_lock);
 	old = (int)bw_sched.nr_wanted;
 	for (i = bw_sched.nr_made; i < (u32)n; i++)
@@ -221,5 +222,6 @@ int bw_procs(int n)
 	}
 	bw_unlock(&bw_sched.procs_lock);
 	bw_wake(NULL);
+	bw_m_exit_here();
 	return old;
 }

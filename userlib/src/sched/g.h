@@ -70,6 +70,7 @@ struct bw_m;
  * @locks:	bw_lock_thread() less bw_unlock_thread()		[G1]
  * @has_local:	some @local was set					[G1]
  * @cold:	its stack has no memory					[G1]
+ * @scan:	cycle * 4 + enum bw_scan_state (scan.c)			[atomic]
  * @fiber:	for sanitizers						[G1]
  */
 struct bw_g {
@@ -89,8 +90,9 @@ struct bw_g {
 	void *local[BW_NR_LOCALS];
 	u32 run;
 	u16 locks;
-	bool has_local;
-	bool cold;
+	bool has_local:1;
+	bool cold:1;
+	u8 scan;
 	struct bw_fiber fiber;
 } __aligned(64);
 

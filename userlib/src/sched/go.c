@@ -43,6 +43,8 @@ struct bw_g *bw_g_new(const char *name, void (*fn)(void *arg), void *arg,
 		if (!g)
 			return NULL;
 	}
+	if (unlikely(READ_ONCE(bw_scan_cycle)))
+		bw_scan_new(g);
 	g->fn = fn;
 	g->arg = arg;
 	g->name = name;
@@ -65,13 +67,14 @@ int bw_go_named(const char *name, void (*fn)(void *arg), void *arg)
 		bw_m_need("bw_go");
 	if (m->attached && !bw_is_running())
 		return -ESRCH;
+	bw_m_enter_soft(m);
 	bw_check(m);
 	m = bw_m_self();
 	g = bw_g_new(name, fn, arg, m);
-	if (!g)
-		return -ENOMEM;
-	bw_submit(m, g);
-	return 0;
+	if (g)
+		bw_submit(m, g);
+	bw_m_exit(m);
+	return g ? 0 : -ENOMEM;
 }
 
 int bw_go(void (*fn)(void *arg), void *arg)
@@ -103,7 +106,7 @@ void bw_exit(void)
 		bw_fatal("bw_exit() by an attached thread");
 	bw_locals_drop(m->g);
 	/* a drop function may have parked */
-	bw_leave(bw_m_need("bw_exit"), BW_AFTER_EXIT);
+	bw_leave(bw_m_enter("bw_exit"), BW_AFTER_EXIT);
 	bw_throw("a G that ended runs");
 }
 
@@ -112,6 +115,7 @@ void bw_g_main(void *arg)
 	struct bw_g *g = arg;
 
 	bw_fiber_arrive(&g->fiber);
+	bw_m_exit_here();
 	g->fn(g->arg);
 	bw_exit();
 }

@@ -72,6 +72,31 @@ struct bw_m *bw_m_need(const char *who)
 	return m;
 }
 
+struct bw_m *bw_m_enter(const char *who)
+{
+	struct bw_m *m = bw_m_self();
+
+	if (unlikely(!m))
+		misuse(m, who);
+	bw_m_enter_soft(m);
+	if (unlikely(!m->p && !m->attached))
+		misuse(m, who);
+	return m;
+}
+
+__attribute__((noinline)) void bw_m_exit_here(void)
+{
+	bw_m_exit(bw_m_self());
+}
+
+void bw_m_exit_slow(struct bw_m *m)
+{
+	if (m->inside)
+		return;
+	if (fetch_and(&m->asked, ~(u32)BW_ASK_STOP) & BW_ASK_STOP)
+		bw_stop_now(m);
+}
+
 /* A M that nobody uses, or a new one; NULL: no memory, or no parker. */
 static struct bw_m *m_get(void)
 {
@@ -93,10 +118,12 @@ static struct bw_m *m_get(void)
 		bw_sys_free(m, sizeof(*m));
 		return NULL;
 	}
+	m->rest.here = 1;
 	bw_lock(&bw_sched.lock);
 	m->id = bw_sched.next_m++;
 	m->all = bw_sched.all_m;
-	bw_sched.all_m = m;
+	/* pairs with who walks without the lock */
+	smp_store_release(&bw_sched.all_m, m);
 	bw_unlock(&bw_sched.lock);
 	return m;
 }
@@ -133,6 +160,7 @@ static void m_end(struct bw_m *m)
 	bool all_asleep = false;
 
 	bw_signal_stack_free(m->signal_stack);
+	bw_rest_leave(m);
 	self_set(NULL);
 	bw_lock(&bw_sched.lock);
 	if (m->run != bw_sched.run) {
@@ -156,9 +184,11 @@ static void *m_main(void *arg)
 	struct bw_m *m = arg;
 	struct bw_p *p = m->next_p;
 
-	self_set(m);
 	fiber_thread(m);
 	m->signal_stack = bw_signal_stack_make();
+	m->inside = 1;
+	self_set(m);
+	bw_rest_join(m);
 	m->next_p = NULL;
 	bw_fp_save(&m->fp);
 	bw_p_acquire(m, p);
@@ -250,13 +280,20 @@ void bw_m_start(struct bw_p *p, bool spinning)
 	bw_parker_unpark(&m->parker);
 }
 
+static void sleep_at_rest(struct bw_m *m, void *arg)
+{
+	const bool *all_asleep = arg;
+
+	if (!*all_asleep || !bw_deadlock_check(m))
+		bw_parker_park(&m->parker);
+}
+
 /* Sleeps, where nobody gave anything yet. False: nobody ever will. */
 static bool sleep_for_p(struct bw_m *m, bool all_asleep)
 {
 	struct bw_p *p;
 
-	if (!all_asleep || !bw_deadlock_check(m))
-		bw_parker_park(&m->parker);
+	bw_rest(m, sleep_at_rest, &all_asleep);
 	p = m->next_p;
 	m->next_p = NULL;
 	if (!p)
@@ -354,6 +391,7 @@ void bw_m_join_dead(void)
 static void in_child(void)
 {
 	self_set(NULL);
+	bw_stop_forked();
 	bw_sched.forked = true;
 }
 
@@ -389,19 +427,25 @@ int bw_thread_attach(void)
 	g->name = NULL;
 	bw_g_move(g, BW_G_FREE, BW_G_RUNNING);
 	fetch_add_relaxed(&bw_sched.nr_attached, 1);
+	m->inside = 1;
 	self_set(m);
+	bw_rest_join(m);
+	bw_m_exit(m);
 	return 0;
 }
 
 void bw_thread_detach(void)
 {
-	struct bw_m *m = bw_m_need("bw_thread_detach");
+	struct bw_m *m = bw_m_enter("bw_thread_detach");
 	struct bw_g *g = m->g;
 
 	if (!m->attached)
 		bw_fatal("bw_thread_detach() by G %llu, which is not a thread",
 			 (unsigned long long)g->id);
+	bw_m_exit(m);
 	bw_locals_drop(g);
+	bw_m_enter_soft(m);
+	bw_rest_leave(m);
 	self_set(NULL);
 	fetch_add_relaxed(&bw_sched.nr_attached, -1U);
 	bw_g_move(g, BW_G_RUNNING, BW_G_FREE);

@@ -39,6 +39,11 @@
 #include "base/parker.h"
 #include "sched.h"
 
+static void sleep_at_rest(struct bw_m *m, void *arg)
+{
+	bw_parker_park(&m->parker);
+}
+
 /* An attached thread: on its own stack it may commit at once. */
 static void park_thread(struct bw_m *m, bw_commit_fn *commit, void *arg)
 {
@@ -46,25 +51,30 @@ static void park_thread(struct bw_m *m, bw_commit_fn *commit, void *arg)
 
 	bw_g_move(g, BW_G_RUNNING, BW_G_PARKED);
 	if (!commit || commit(g, arg)) {
-		bw_parker_park(&m->parker);
+		bw_rest(m, sleep_at_rest, NULL);
 		bw_g_move(g, BW_G_RUNNABLE, BW_G_RUNNING);
 	} else {
 		bw_g_move(g, BW_G_PARKED, BW_G_RUNNING);
 	}
 }
 
-void bw_sched_park(bw_commit_fn *commit, void *arg, const char *reason)
+static void park(struct bw_m *m, bw_commit_fn *commit, void *arg,
+		 const char *reason)
 {
-	struct bw_m *m = bw_m_need("bw_sched_park");
-
 	m->g->reason = reason;
 	if (unlikely(m->attached)) {
 		park_thread(m, commit, arg);
-		return;
+	} else {
+		m->commit = commit;
+		m->commit_arg = arg;
+		bw_leave(m, BW_AFTER_PARK);
 	}
-	m->commit = commit;
-	m->commit_arg = arg;
-	bw_leave(m, BW_AFTER_PARK);
+	bw_m_exit_here();
+}
+
+void bw_sched_park(bw_commit_fn *commit, void *arg, const char *reason)
+{
+	park(bw_m_enter("bw_sched_park"), commit, arg, reason);
 }
 
 static bool commit_unlock(struct bw_g *g, void *lock)
@@ -80,13 +90,17 @@ void bw_sched_park_unlock(struct bw_lock *lock, const char *reason)
 
 void bw_sched_ready(struct bw_g *g)
 {
-	struct bw_m *m = g->m;
+	struct bw_m *m = g->m, *self = bw_m_self();
 
+	if (self)
+		bw_m_enter_soft(self);
 	bw_g_move(g, BW_G_PARKED, BW_G_RUNNABLE);
 	if (unlikely(!g->stack))
 		bw_parker_unpark(&m->parker);
 	else
-		bw_submit(bw_m_self(), g);
+		bw_submit(self, g);
+	if (self)
+		bw_m_exit(self);
 }
 
 static bool commit_token(struct bw_g *g, void *arg)
@@ -102,15 +116,16 @@ static bool commit_token(struct bw_g *g, void *arg)
 
 void bw_park(void)
 {
-	struct bw_m *m = bw_m_need("bw_park");
+	struct bw_m *m = bw_m_enter("bw_park");
 	struct bw_g *g = m->g;
 
-	if (READ_ONCE(g->token) == BW_PARK_TOKEN) {
-		xchg(&g->token, BW_PARK_EMPTY);		/* pairs with bw_ready() */
-		bw_check(m);
+	if (READ_ONCE(g->token) != BW_PARK_TOKEN) {
+		park(m, commit_token, NULL, "park");
 		return;
 	}
-	bw_sched_park(commit_token, NULL, "park");
+	xchg(&g->token, BW_PARK_EMPTY);		/* pairs with bw_ready() */
+	bw_check(m);
+	bw_m_exit_here();
 }
 
 void bw_ready(struct bw_g *g)
@@ -128,16 +143,17 @@ void bw_ready(struct bw_g *g)
 
 void bw_yield(void)
 {
-	struct bw_m *m = bw_m_need("bw_yield");
+	struct bw_m *m = bw_m_enter("bw_yield");
 	struct bw_p *p = m->p;
 
 	if (unlikely(!p)) {
+		bw_m_exit(m);
 		sched_yield();
 		return;
 	}
-	/* nobody is there to be let go first */
-	if (!READ_ONCE(p->q.next) && READ_ONCE(p->q.head) == p->q.tail &&
-	    !READ_ONCE(bw_sched.global.nr) && !READ_ONCE(p->drop))
-		return;
-	bw_leave(m, BW_AFTER_YIELD);
+	/* otherwise nobody is there to be let go first */
+	if (READ_ONCE(p->q.next) || READ_ONCE(p->q.head) != p->q.tail ||
+	    READ_ONCE(bw_sched.global.nr) || READ_ONCE(p->drop))
+		bw_leave(m, BW_AFTER_YIELD);
+	bw_m_exit_here();
 }

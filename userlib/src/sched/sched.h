@@ -26,10 +26,20 @@
 #include "base/options.h"
 #include "burrow/heap.h"
 #include "runq.h"
+#include "stop.h"
 
 #define BW_MAX_PROCS	1024U
 
 #define load_seq(p)	__atomic_load_n((p), __ATOMIC_SEQ_CST)
+
+static inline void bw_cpu_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb" ::: "memory");
+#endif
+}
 
 /*
  * A P's status: one of these, and from bit 4 on the number of the run, so that
@@ -133,6 +143,9 @@ typedef bool bw_commit_fn(struct bw_g *g, void *arg);
  * @link:	next idle, free or ended M				[sched.lock]
  * @all:	next of all that ever were				[const]
  * @fiber:	for sanitizers						[owner]
+ * @inside:	sections of the scheduler it is in			[owner]
+ * @asked:	enum bw_ask, looked at where @inside gets 0		[atomic]
+ * @rest:	where it stands while it is stopped			[stop.h]
  */
 struct bw_m {
 	void *sp;
@@ -158,7 +171,16 @@ struct bw_m {
 	struct bw_m *link;
 	struct bw_m *all;
 	struct bw_fiber fiber;
+
+	u32 inside __aligned(64);
+	u32 asked;
+	struct bw_rest rest;
 } __aligned(64);
+
+/* What others want of a M that was in a section. */
+enum bw_ask {
+	BW_ASK_STOP = 1,	/* the stop's handler, in this very thread */
+};
 
 /**
  * struct bw_sched - the scheduler of the process
@@ -177,7 +199,7 @@ struct bw_m {
  * @nr_procs:	Ps there are to be					[lock]
  * @nr_live_p:	Ps that are not NONE					[lock]
  * @idle_p:	by link							[lock]
- * @all_m:	by all							[lock]
+ * @all_m:	by all; only grows at its head				[lock, atomic]
  * @idle_m:	by link							[lock]
  * @free_m:	by link							[lock]
  * @dead_m:	ended, to be joined, by link				[lock]
@@ -261,6 +283,33 @@ void bw_sched_ready(struct bw_g *g);
 struct bw_m *bw_m_self(void);
 /* The same where there must be a G with a P, or an attached thread: @who asks. */
 struct bw_m *bw_m_need(const char *who);
+
+/*
+ * The ends of a runtime section: from here to there the M is not stopped and
+ * keeps its P. bw_m_enter() is bw_m_need(), too, and may go on in another M.
+ */
+struct bw_m *bw_m_enter(const char *who);
+void bw_m_exit_slow(struct bw_m *m);
+
+/* For calls that must not leave the M and need no P. */
+static inline void bw_m_enter_soft(struct bw_m *m)
+{
+	WRITE_ONCE(m->inside, m->inside + 1);
+	/* for the handler of this very thread */
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+}
+
+static inline void bw_m_exit(struct bw_m *m)
+{
+	/* pairs with who takes the P (sysmon.c) */
+	smp_store_release(&m->inside, m->inside - 1);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(READ_ONCE(m->asked)))
+		bw_m_exit_slow(m);
+}
+
+/* The same where the G may have come to another M since it entered. */
+void bw_m_exit_here(void);
 
 /* Where errno of the thread is now: compilers keep its address. */
 int *bw_errno_here(void);

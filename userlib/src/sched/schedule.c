@@ -60,15 +60,6 @@
 #define SKIP_SHIFT_MAX	14U
 #define NEXT_PATIENCE	100U		/* pauses, about 3 us */
 
-static inline void cpu_relax(void)
-{
-#if defined(__x86_64__)
-	__builtin_ia32_pause();
-#elif defined(__aarch64__)
-	__asm__ volatile("isb" ::: "memory");
-#endif
-}
-
 void bw_global_put(struct bw_glist *list)
 {
 	bw_lock(&bw_sched.lock);
@@ -206,7 +197,7 @@ static struct bw_g *steal_next(struct bw_p *from)
 		if (READ_ONCE(from->nr_runs) != runs ||
 		    READ_ONCE(from->q.next) != g)
 			return NULL;
-		cpu_relax();
+		bw_cpu_relax();
 	}
 	return bw_runq_steal_next(&from->q, g) ? g : NULL;
 }
@@ -269,9 +260,12 @@ static void spin_again(struct bw_m *m)
 /* Our P has nothing. A G from elsewhere; NULL: look at m->p, and again. */
 static struct bw_g *find(struct bw_m *m)
 {
-	struct bw_g *g = global_get(m->p, GLOBAL_BATCH);
+	struct bw_g *g;
 	u32 round;
 
+	if (unlikely(READ_ONCE(m->asked) & BW_ASK_STOP))
+		bw_rest_asked(m);
+	g = global_get(m->p, GLOBAL_BATCH);
 	for (round = 1; !g && round <= STEAL_ROUNDS && may_spin(m); round++)
 		g = steal_round(m, round == STEAL_ROUNDS);
 	if (g)
@@ -404,6 +398,8 @@ static inline void run(struct bw_m *m, struct bw_g *g)
 {
 	struct bw_p *p = m->p;
 
+	if (unlikely(READ_ONCE(bw_scan_cycle)))
+		bw_scan_before_run(g);
 	WRITE_ONCE(p->nr_runs, p->nr_runs + 1);
 	bw_g_move(g, BW_G_RUNNABLE, BW_G_RUNNING);
 	g->m = m;

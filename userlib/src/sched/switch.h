@@ -40,6 +40,17 @@ struct bw_fp {
 
 #if defined(__x86_64__)
 
+/* what a function may use below its stack pointer */
+#define BW_RED_ZONE	128U
+
+static inline char *bw_sp(void)
+{
+	char *sp;
+
+	__asm__ volatile("mov %%rsp, %0" : "=r" (sp));
+	return sp;
+}
+
 /* what a process starts with */
 #define BW_FP_INIT	((struct bw_fp){ 0x1f80, 0x037f })
 /* below it are flags that nobody has to keep */
@@ -58,6 +69,16 @@ static inline void bw_fp_load(const struct bw_fp *fp)
 }
 
 #elif defined(__aarch64__)
+
+#define BW_RED_ZONE	0U
+
+static inline char *bw_sp(void)
+{
+	char *sp;
+
+	__asm__ volatile("mov %0, sp" : "=r" (sp));
+	return sp;
+}
 
 #define BW_FP_INIT	((struct bw_fp){ 0, 0 })
 #define BW_FP_MASK	0xffffffffU
