@@ -146,10 +146,14 @@ static void spare_add_locked(struct bw_mheap *h, struct bw_mspan *s)
 	h->spare_pages += s->npages;
 }
 
-/* How many to fetch, and twice as many the next time. */
+/*
+ * How many to fetch, and twice as many the next time: but memory that nobody may
+ * ever want is to be a small part of what is used.
+ */
 static u32 batch_locked(struct bw_mheap *h, u32 spanclass, u32 npages)
 {
-	u32 most = max(BW_BATCH_PAGES / npages, 1U);
+	u32 pages = (u32)min((u64)BW_BATCH_PAGES, h->used_pages / 8);
+	u32 most = max(pages / npages, 1U);
 	struct bw_spares *sp = &h->spares[spanclass];
 	u32 n = sp->batch ? sp->batch : 1;
 

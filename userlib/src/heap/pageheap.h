@@ -6,9 +6,10 @@
  *	  bw_mspan_get/put()		<- here: descriptors, owners, spares
  *	    be->ops->span_alloc/free	backend/backend.h
  *
- * Spans of a size class are fetched in batches that grow with demand, and some
- * that come back are kept as *spares*, a few of class 0 too: a call into the
- * backend costs more than the span. What is kept is bounded (H3).
+ * Spans of a size class are fetched in batches that grow with demand, up to an
+ * eighth of what is used, and some that come back are kept as *spares*, a few of
+ * class 0 too: a call into the backend costs more than the span. What is kept is
+ * bounded (H3).
  *
  * Memory of spans that went back to the backend stays with the process, lazy,
  * until it *decays*: every BW_DECAY_NS a put gives back what was not needed at
