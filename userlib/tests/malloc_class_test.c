@@ -53,6 +53,8 @@ static void every_slot_is_found_and_nothing_between(void)
 		EXPECT(mc->nelems && mc->nelems <= BW_SPAN_SLOTS);
 		EXPECT((u64)mc->size * mc->nelems <=
 		       (u64)mc->npages << BURROW_PAGE_SHIFT);
+		EXPECT((u64)mc->size * mc->nelems * 16 >=
+		       (u64)mc->npages * 15 << BURROW_PAGE_SHIFT);
 		s.elem_size = mc->size;
 		s.nelems = (u16)mc->nelems;
 		s.divmul = mc->divmul;

@@ -2,8 +2,11 @@
 /* class: see class.h */
 #include "class.h"
 
-/* A span has about so much, or one slot. */
-#define SPAN_PAGES	4U
+/* Slots that are worth a span of more than one page, of which it has this many. */
+#define SPAN_SLOTS	32U
+#define SPAN_PAGES	2U
+/* No more than such a part of a span may be left over at its end. */
+#define TAIL_PART	16U
 
 #define BIN(cls)	((cls) * BW_BIN_BYTES)
 #define BLOCK(i)	BIN(BURROW_NR_CLASSES + (i))
@@ -33,16 +36,19 @@ const u16 bw_block_bin[BW_BLOCK_CLASS_MAX / BURROW_PAGE_SIZE] __hidden = {
 	[28 ... 29] = BLOCK(18), [30 ... 31] = BLOCK(19),
 };
 
+/* The shortest that will do: its memory is there before its slots are wanted. */
 static void small_init(u32 cls)
 {
 	const struct bw_sizeclass *sc = &bw_sizeclass[cls];
-	u32 times = min(SPAN_PAGES / sc->npages, BW_SPAN_SLOTS / sc->nelems);
+	u32 npages = SPAN_SLOTS * sc->size > BURROW_PAGE_SIZE ? SPAN_PAGES : 1;
 
-	times = max(times, 1U);
+	while ((npages << BURROW_PAGE_SHIFT) % sc->size >
+	       (npages << BURROW_PAGE_SHIFT) / TAIL_PART)
+		npages++;
 	bw_mclass[cls] = (struct bw_mclass){
 		.size = sc->size,
-		.npages = sc->npages * times,
-		.nelems = sc->nelems * times,
+		.npages = npages,
+		.nelems = (npages << BURROW_PAGE_SHIFT) / sc->size,
 		.divmul = sc->divmul,
 	};
 }

@@ -3,14 +3,15 @@
  * class: malloc's size classes.
  *
  * Up to 32 KiB they are those of the heap (heap/sizeclass.h) without the smallest,
- * for malloc() aligns to 16, with longer spans: they come and go less often. From
- * there to 256 KiB there are classes of our own, eight to a doubling, whose spans
- * are one block each: a program that fills and drops a buffer again and again is
- * not to go to the page heap for it.
+ * for malloc() aligns to 16, with spans of other lengths: the shortest of which no
+ * more than a sixteenth is left over. From there to 256 KiB there are classes of our
+ * own, eight to a doubling, whose spans are one block each: a program that fills and
+ * drops a buffer again and again is not to go to the page heap for it.
  *
  * K1. The slots of a class begin at multiples of its size from a page of 8 KiB, so
  *     they are aligned to the largest power of two in it, up to 8 KiB.
- * K2. A span has at most BW_SPAN_SLOTS slots.
+ * K2. A span has at most BW_SPAN_SLOTS slots, and of a small class no more than a
+ *     sixteenth of it is in none.
  */
 #ifndef BW_MALLOC_CLASS_H
 #define BW_MALLOC_CLASS_H
@@ -26,7 +27,7 @@
 #define BW_BLOCK_CLASS_MAX	(256U << 10)
 
 /* What stands in the tables by size: where a class has its bin in a front. */
-#define BW_BIN_BYTES		16U
+#define BW_BIN_BYTES		32U
 
 /**
  * struct bw_mclass - a class					[const]
