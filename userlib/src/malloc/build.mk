@@ -12,7 +12,8 @@ bw-malloc-src := \
 	userlib/src/malloc/depot_span.c \
 	userlib/src/malloc/entry.c \
 	userlib/src/malloc/front.c \
-	userlib/src/malloc/info.c
+	userlib/src/malloc/info.c \
+	userlib/src/malloc/mag.c
 bw-malloc-rooms := userlib/src/base/% kmod/core/% userlib/src/backend/% \
 	userlib/src/heap/%
 bw-malloc-below := $(filter $(bw-malloc-rooms),$(bw-lib-src))
@@ -56,7 +57,7 @@ malloc: $(bw-malloc-so)
 
 # Tests, linked to the rooms (no others) under names of our own, in every flavour ...
 bw-malloc-tests-single := malloc_class_test malloc_api_test malloc_bad_test
-bw-malloc-tests-threads := malloc_trace_test
+bw-malloc-tests-threads := malloc_trace_test malloc_mag_test
 # ... (not under TSan, which follows no fork() of a process with threads) ...
 bw-malloc-tests-single += malloc_fork_test
 bw-malloc-tests := $(bw-malloc-tests-single) $(bw-malloc-tests-threads)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* depot: stacks, and the trips (depot.h). Spans are in depot_span.c. */
+/* depot: magazines, and the trips (depot.h). Spans are in depot_span.c. */
 #include <time.h>
 
 #include "depot_span.h"
@@ -11,31 +11,12 @@ static bool exact;
 
 /* What one trip moves at most, if it is more than one slot. */
 #define TRIP_BYTES	65536U
-#define TRIP_SLOTS	64U
-/* What the stacks of a class may hold: where slots lie together, else. */
-#define STACKS_BYTES	(8U << 20)
-#define LOOSE_STACKS	64U
-#define LOOSE_BYTES	(1U << 20)
-/* Neighbours in a stack lie together if they are no further away. */
-#define NEAR_BYTES	32768U
+/* What the magazines of a class may hold. */
+#define FULL_BYTES	(8U << 20)
 #define KEEP_BYTES	(2U << 20)	/* what bw_depots_make_room() leaves */
 #define ROOM_LOOKS	8U	/* spans that the heap grows by meanwhile */
 #define DECAY_NS	1000000000ULL
 #define DECAY_PUTS	32U	/* puts between two looks at the clock */
-
-#define COUNT_BITS	16
-#define COUNT_MASK	((1ULL << COUNT_BITS) - 1)
-
-static u64 stack_pack(void *head, u32 count)
-{
-	return (u64)(uintptr_t)head << COUNT_BITS | count;
-}
-
-static u32 stack_unpack(u64 stack, void **head)
-{
-	*head = (void *)(uintptr_t)(stack >> COUNT_BITS);
-	return (u32)(stack & COUNT_MASK);
-}
 
 static void depot_init(struct bw_depot *d, u32 cls)
 {
@@ -45,11 +26,10 @@ static void depot_init(struct bw_depot *d, u32 cls)
 	bw_list_init(&d->partial);
 	bw_list_init(&d->empty);
 	d->cls = cls;
-	d->most = min(max(most, size > 2 * TRIP_BYTES ? 1U : 2U), TRIP_SLOTS);
-	d->max = min(max(STACKS_BYTES / (d->most * size), 4U),
-		     BW_DEPOT_STACKS);
-	d->max_loose = min(max(LOOSE_BYTES / (d->most * size), 4U),
-			   LOOSE_STACKS);
+	d->most = min(max(most, size > 2 * TRIP_BYTES ? 1U : 2U),
+		      bw_mag_room(BW_MAG_KINDS - 1));
+	d->kind = bw_mag_kind(d->most);
+	d->max = min(max(FULL_BYTES / (d->most * size), 4U), BW_DEPOT_MAGS);
 }
 
 void bw_depots_init(struct bw_mheap *h, bool is_exact)
@@ -72,25 +52,63 @@ bool bw_depot_is_exact(void)
 	return exact;
 }
 
-static u32 stack_pop_locked(struct bw_depot *d, void **head)
+static struct bw_mag *full_pop_locked(struct bw_depot *d)
 {
-	if (!d->nr)
-		return 0;
+	struct bw_mag *m = d->full;
+
+	if (!m)
+		return NULL;
+	d->full = m->next;
 	WRITE_ONCE(d->nr, d->nr - 1);
 	d->low = min(d->low, d->nr);
-	return stack_unpack(d->stack[d->nr], head);
+	return m;
 }
 
-u32 bw_depot_get(u32 cls, u32 want, void **head)
+/* False: those of another kind, or too many, are for the pool. */
+static bool blank_push_locked(struct bw_depot *d, struct bw_mag *m)
+{
+	if (m->kind != d->kind || d->nr_blank == d->max)
+		return false;
+	m->next = d->blank;
+	d->blank = m;
+	d->nr_blank++;
+	return true;
+}
+
+static struct bw_mag *blank_pop_locked(struct bw_depot *d)
+{
+	struct bw_mag *m = d->blank;
+
+	if (m) {
+		d->blank = m->next;
+		d->nr_blank--;
+	}
+	return m;
+}
+
+struct bw_mag *bw_depot_get(u32 cls, struct bw_mag *blank)
+{
+	struct bw_depot *d = &bw_depot[cls];
+	struct bw_mag *m;
+
+	bw_lock(&d->lock);
+	m = full_pop_locked(d);
+	if (m && blank && blank_push_locked(d, blank))
+		blank = NULL;
+	bw_unlock(&d->lock);
+	if (m && blank)
+		bw_mag_put(blank);
+	return m;
+}
+
+u32 bw_depot_cut(u32 cls, void **slot, u32 want)
 {
 	struct bw_depot *d = &bw_depot[cls];
 	struct bw_mspan *s;
 	u32 n;
 
 	bw_lock(&d->lock);
-	n = stack_pop_locked(d, head);
-	if (!n)
-		n = bw_depot_cut_locked(d, want, head);
+	n = bw_depot_cut_locked(d, slot, want);
 	bw_unlock(&d->lock);
 	if (likely(n))
 		return n;
@@ -99,7 +117,7 @@ u32 bw_depot_get(u32 cls, u32 want, void **head)
 		return 0;
 	bw_lock(&d->lock);
 	bw_depot_span_add_locked(d, s);
-	n = bw_depot_cut_locked(d, want, head);
+	n = bw_depot_cut_locked(d, slot, want);
 	bw_unlock(&d->lock);
 	return n;
 }
@@ -112,26 +130,38 @@ static u64 now_ns(void)
 	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
-/* The oldest are at the bottom. */
-static void stacks_sort_locked(struct bw_depot *d, u32 nr)
+/* The @nr oldest, which are the last in the list. */
+static void full_sort_locked(struct bw_depot *d, u32 nr)
 {
-	void *head;
+	struct bw_mag **link = &d->full, *m, *next;
 	u32 i;
 
-	for (i = 0; i < nr; i++) {
-		u32 count = stack_unpack(d->stack[i], &head);
-
-		bw_depot_sort_locked(d, head, count);
-	}
+	for (i = nr; i < d->nr; i++)
+		link = &(*link)->next;
+	m = *link;
+	*link = NULL;
 	WRITE_ONCE(d->nr, d->nr - nr);
-	memmove(d->stack, d->stack + nr, d->nr * sizeof(*d->stack));
+	for (; m; m = next) {
+		next = m->next;
+		bw_depot_sort_locked(d, m->slot, m->count);
+		bw_mag_put(m);
+	}
+}
+
+static void blanks_drop_locked(struct bw_depot *d)
+{
+	struct bw_mag *m;
+
+	while ((m = blank_pop_locked(d)))
+		bw_mag_put(m);
 }
 
 /* What was not needed since the period began; another one begins. */
 static void trim_locked(struct bw_depot *d, struct bw_list *out)
 {
 	bw_depot_empty_locked(d, d->nr_empty - d->low_empty, out);
-	stacks_sort_locked(d, d->low);
+	full_sort_locked(d, d->low);
+	blanks_drop_locked(d);
 	d->low = d->nr;
 	d->low_empty = d->nr_empty;
 }
@@ -146,45 +176,44 @@ static void decay_locked(struct bw_depot *d, struct bw_list *out)
 	trim_locked(d, out);
 }
 
-/*
- * Going by the first few links. What comes back in an order of its own is better
- * sorted: whoever gets such a stack has a cache miss for each slot.
- */
-static bool is_loose(const void *head, u32 count)
+/* Or it is blank after it, and comes back itself. */
+static struct bw_mag *full_push_locked(struct bw_depot *d, struct bw_mag *m)
 {
-	u32 i;
-
-	for (i = 1; i < min(count, 4U); i++) {
-		const void *next = *(void *const *)head;
-
-		if ((uintptr_t)next - (uintptr_t)head + NEAR_BYTES >
-		    2 * NEAR_BYTES)
-			return true;
-		head = next;
+	if (likely(d->nr < d->max)) {
+		m->next = d->full;
+		d->full = m;
+		WRITE_ONCE(d->nr, d->nr + 1);
+		return blank_pop_locked(d);
 	}
-	return false;
+	bw_depot_sort_locked(d, m->slot, m->count);
+	m->count = 0;
+	return m;
 }
 
-static bool may_push(const struct bw_depot *d, const void *head, u32 count)
-{
-	if (likely(d->nr < d->max_loose))
-		return !exact;
-	return d->nr < d->max && !is_loose(head, count);
-}
-
-void bw_depot_put(u32 cls, void *head, u32 count)
+struct bw_mag *bw_depot_put(u32 cls, struct bw_mag *m)
 {
 	struct bw_depot *d = &bw_depot[cls];
 	struct bw_list out;
 
 	bw_list_init(&out);
 	bw_lock(&d->lock);
-	if (likely(may_push(d, head, count))) {
-		d->stack[d->nr] = stack_pack(head, count);
-		WRITE_ONCE(d->nr, d->nr + 1);
-	} else {
-		bw_depot_sort_locked(d, head, count);
-	}
+	m = full_push_locked(d, m);
+	if (unlikely(++d->puts % DECAY_PUTS == 0))
+		decay_locked(d, &out);
+	bw_unlock(&d->lock);
+	if (unlikely(!bw_list_is_empty(&out)))
+		bw_depot_spans_put(&out);
+	return m;
+}
+
+void bw_depot_put_slots(u32 cls, void *const *slot, u32 nr)
+{
+	struct bw_depot *d = &bw_depot[cls];
+	struct bw_list out;
+
+	bw_list_init(&out);
+	bw_lock(&d->lock);
+	bw_depot_sort_locked(d, slot, nr);
 	if (unlikely(++d->puts % DECAY_PUTS == 0))
 		decay_locked(d, &out);
 	bw_unlock(&d->lock);
@@ -198,7 +227,8 @@ static void drain(struct bw_depot *d)
 
 	bw_list_init(&out);
 	bw_lock(&d->lock);
-	stacks_sort_locked(d, d->nr);
+	full_sort_locked(d, d->nr);
+	blanks_drop_locked(d);
 	bw_depot_empty_locked(d, 0, &out);
 	d->low = 0;
 	bw_unlock(&d->lock);
@@ -213,7 +243,7 @@ void bw_depots_drain(void)
 		drain(&bw_depot[cls]);
 }
 
-/* Stacks count as if they were full. Nobody waits for an exact number. */
+/* Magazines count as if they were full. Nobody waits for an exact number. */
 static u64 kept_bytes(void)
 {
 	u64 bytes = 0;
@@ -267,12 +297,14 @@ void bw_depots_lock_all(void)
 
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
 		bw_word_lock(&bw_depot[cls].lock.word);
+	bw_word_lock(&bw_mag_lock()->word);
 }
 
 void bw_depots_unlock_all(void)
 {
 	u32 cls;
 
+	bw_word_unlock(&bw_mag_lock()->word);
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
 		bw_word_unlock(&bw_depot[cls].lock.word);
 }
@@ -282,6 +314,7 @@ void bw_depots_reset_locks(void)
 {
 	u32 cls;
 
+	WRITE_ONCE(bw_mag_lock()->word, BW_LOCK_FREE);
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
 		bw_word_reset(&bw_depot[cls].lock.word);
 }
@@ -303,21 +336,23 @@ void bw_depots_count(u64 *spans, u64 *free)
 	}
 }
 
-static bool stacks_are_good_locked(struct bw_depot *d)
+static bool mags_are_good_locked(struct bw_depot *d)
 {
-	u32 i;
+	const struct bw_mag *m;
+	u32 nr = 0, blank = 0, i;
 
-	if (d->nr > d->max || d->low > d->nr)
-		return false;
-	for (i = 0; i < d->nr; i++) {
-		void *p;
-		u32 n = stack_unpack(d->stack[i], &p);
-
-		for (; n--; p = *(void **)p)
-			if (bw_pages_class(p) != d->cls)
+	for (m = d->full; m; m = m->next, nr++) {
+		if (!m->count || m->count > m->cap)
+			return false;
+		for (i = 0; i < m->count; i++)
+			if (bw_pages_class(m->slot[i]) != d->cls)
 				return false;
 	}
-	return true;
+	for (m = d->blank; m; m = m->next, blank++)
+		if (m->kind != d->kind)
+			return false;
+	return nr == d->nr && nr <= d->max && d->low <= nr &&
+	       blank == d->nr_blank;
 }
 
 int bw_depots_check(void)
@@ -329,7 +364,7 @@ int bw_depots_check(void)
 		struct bw_depot *d = &bw_depot[cls];
 
 		bw_lock(&d->lock);
-		bad = stacks_are_good_locked(d) ?
+		bad = mags_are_good_locked(d) ?
 		      bw_depot_spans_check_locked(d) : 1;
 		bw_unlock(&d->lock);
 	}

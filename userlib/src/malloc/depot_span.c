@@ -59,29 +59,26 @@ void bw_depot_span_add_locked(struct bw_depot *d, struct bw_mspan *s)
 	d->nr_free += s->nelems;
 }
 
-/* Slots of one word, the lowest first: *@tail is where the next link goes. */
-static u32 cut_word(struct bw_mspan *s, u32 w, u32 want, void ***tail)
+/* Slots of one word, the highest first: the lowest is taken next. */
+static u32 cut_word(struct bw_mspan *s, u32 w, void **slot, u32 want)
 {
 	u64 bits = ~s->alloc[w] & bw_mspan_mask(s, w), took = bits;
 	char *base = s->base + w * 64 * s->elem_size;
 	u32 n;
 
-	for (n = 0; bits && n < want; n++, bits &= bits - 1) {
-		void *p = base + (u32)__builtin_ctzll(bits) * s->elem_size;
-
-		**tail = p;
-		*tail = p;
-	}
+	for (n = 0; bits && n < want; n++, bits &= bits - 1)
+		slot[-(s32)n] = base + (u32)__builtin_ctzll(bits) *
+				s->elem_size;
 	WRITE_ONCE(s->alloc[w], s->alloc[w] | (took ^ bits));
 	return n;
 }
 
-static u32 cut_span(struct bw_mspan *s, u32 want, void ***tail)
+static u32 cut_span(struct bw_mspan *s, void **slot, u32 want)
 {
 	u32 w = s->wbytes, words = bw_mspan_words(s), n = 0;
 
 	for (;;) {
-		n += cut_word(s, w, want - n, tail);
+		n += cut_word(s, w, slot - n, want - n);
 		if (n == want || w + 1 == words)
 			break;
 		w++;
@@ -91,9 +88,9 @@ static u32 cut_span(struct bw_mspan *s, u32 want, void ***tail)
 	return n;
 }
 
-u32 bw_depot_cut_locked(struct bw_depot *d, u32 want, void **head)
+/* From the end of @slot downwards: what comes first is to be taken first. */
+u32 bw_depot_cut_locked(struct bw_depot *d, void **slot, u32 want)
 {
-	void **tail = head;
 	u32 n = 0;
 
 	while (n < want) {
@@ -108,12 +105,13 @@ u32 bw_depot_cut_locked(struct bw_depot *d, u32 want, void **head)
 		} else {
 			break;
 		}
-		n += cut_span(s, want - n, &tail);
+		n += cut_span(s, slot + want - 1 - n, want - n);
 		if (s->nalloc == s->nelems)
 			bw_list_del(&s->link);
 	}
 	d->nr_free -= n;
-	*tail = NULL;
+	if (unlikely(n < want))
+		memmove(slot, slot + want - n, n * sizeof(*slot));
 	return n;
 }
 
@@ -138,33 +136,35 @@ static void slot_back(struct bw_depot *d, struct bw_mspan *s, void *p)
 	}
 }
 
-/* Somebody wrote to a link: most often it was free(), the second time. */
-static __noreturn __cold void bad_link(const struct bw_depot *d, u32 i,
-				       u32 count)
+static struct bw_mspan *span_of(const struct bw_depot *d, const void *p)
 {
-	bw_fatal("free(): of %u free blocks of %u bytes only %u are to be found: "
-		 "one was written to after it was freed, or it was freed before",
-		 count, bw_mclass[d->cls].size, i);
+	struct bw_mspan *s = bw_mspan_of(bw_depots_heap(), p);
+
+	if (unlikely(!s || bw_pages_class(p) != d->cls))
+		bw_depot_bad(p, TWICE);
+	return s;
 }
 
-void bw_depot_sort_locked(struct bw_depot *d, void *head, u32 count)
+/* Neighbours are often of one span. */
+void bw_depot_sort_locked(struct bw_depot *d, void *const *slot, u32 nr)
 {
-	struct bw_mheap *h = bw_depots_heap();
+	bool clobber = bw_depots_heap()->clobberfree;
+	struct bw_mspan *s = NULL;
+	size_t bytes = 0;
 	u32 i;
 
-	for (i = 0; i < count; i++) {
-		struct bw_mspan *s = bw_mspan_of(h, head);
-		void *next;
+	for (i = 0; i < nr; i++) {
+		char *p = slot[i];
 
-		if (unlikely(!s || bw_pages_class(head) != d->cls))
-			bad_link(d, i, count);
-		next = *(void **)head;
-		slot_back(d, s, head);
-		if (unlikely(h->clobberfree))
-			memset(head, 0xdf, s->elem_size);
-		head = next;
+		if (!s || (uintptr_t)p - (uintptr_t)s->base >= bytes) {
+			s = span_of(d, p);
+			bytes = s->elem_size * s->nelems;
+		}
+		slot_back(d, s, p);
+		if (unlikely(clobber))
+			memset(p, 0xdf, s->elem_size);
 	}
-	d->nr_free += count;
+	d->nr_free += nr;
 }
 
 /* The oldest first. */

@@ -9,11 +9,11 @@
 struct bw_mspan *bw_depot_span_get(struct bw_depot *d);
 void bw_depot_span_add_locked(struct bw_depot *d, struct bw_mspan *s);
 
-/* Up to @want slots, linked; 0: there are none. */
-u32 bw_depot_cut_locked(struct bw_depot *d, u32 want, void **head);
+/* Up to @want slots; 0: there are none. */
+u32 bw_depot_cut_locked(struct bw_depot *d, void **slot, u32 want);
 
 /* Slots to their spans. */
-void bw_depot_sort_locked(struct bw_depot *d, void *head, u32 count);
+void bw_depot_sort_locked(struct bw_depot *d, void *const *slot, u32 nr);
 
 /* Empty spans but for @keep are on @out after it ... */
 void bw_depot_empty_locked(struct bw_depot *d, u32 keep, struct bw_list *out);

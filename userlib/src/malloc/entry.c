@@ -4,7 +4,7 @@
  *
  *	malloc(), free(), ...		<- here: sizes, alignment, errno
  *	  front_take(), front_give()	malloc/front.h	 at hand
- *	    bw_front_*_slow()		malloc/front.c	 the other stack
+ *	    bw_front_*_slow()		malloc/front.c	 the spare magazine
  *	      bw_depot_get/put()	malloc/depot.c	 everybody's
  *		bw_mspan_get/put()	heap/pageheap.c	 whole spans
  *	  bw_block_*()			malloc/block.c	 large ones

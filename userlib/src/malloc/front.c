@@ -17,41 +17,85 @@
 __thread struct bw_front bw_front __hidden
 	__attribute__((tls_model("initial-exec")));
 
-/* A cap begins here, and doubles with each trip to the depot. */
-#define CAP_FIRST	2U
 /* Trips between two looks at the spares. */
 #define TICK_MASK	63U
 
-static void cap_grow(struct bw_bin *bin, u32 cls)
+static struct bw_mag *mag_of(const struct bw_bin *bin)
 {
-	s32 cap = min(2 * bin->cap, (s32)bw_depot_most(cls));
-
-	bin->room += cap - bin->cap;
-	bin->cap = cap;
+	return bin->low ? (struct bw_mag *)(void *)(bin->low - 1) : NULL;
 }
 
-static void *bin_load(struct bw_bin *bin, void *head, u32 count)
+static void bin_load(struct bw_bin *bin, struct bw_mag *m)
 {
-	bin->head = *(void **)head;
-	bin->room = bin->cap - ((s32)count - 1);
-	return head;
+	bin->low = (void **)(void *)m + 1;
+	bin->top = bin->low + m->count;
+	bin->end = bin->low + m->cap;
+}
+
+static struct bw_mag *bin_unload(struct bw_bin *bin)
+{
+	struct bw_mag *m = mag_of(bin);
+
+	if (m)
+		m->count = (u16)(bin->top - bin->low);
+	bin->top = NULL;
+	bin->low = NULL;
+	bin->end = NULL;
+	return m;
+}
+
+/* It works on the other one; F2 is the caller's. */
+static void bin_swap(struct bw_bin *bin)
+{
+	struct bw_mag *m = bin_unload(bin);
+
+	bin_load(bin, bin->spare);
+	bin->spare = m;
+	if (m)
+		m->used = true;
+}
+
+/* A blank one that is longer than @m, which goes back. NULL: no memory. */
+static struct bw_mag *longer(struct bw_mag *m, u32 cls)
+{
+	u32 most = bw_depot_most(cls), kind = m ? m->kind + 1U : 0;
+	struct bw_mag *to;
+
+	if (m && kind > bw_mag_kind(most))
+		return m;
+	to = bw_mag_get(kind, most);
+	if (to && m)
+		bw_mag_put(m);
+	return to ? to : m;
+}
+
+/* For good. */
+static void mag_give(struct bw_mag *m, u32 cls)
+{
+	if (m && m->count)
+		m = bw_depot_put(cls, m);
+	if (m)
+		bw_mag_put(m);
 }
 
 /* A spare that was not needed for a while goes back: one class a look. */
 static void tick(struct bw_front *f)
 {
-	struct bw_spare *sp;
+	struct bw_bin *bin;
 	u32 cls;
 
 	if (++f->tick & TICK_MASK)
 		return;
 	cls = f->tick / (TICK_MASK + 1) % BW_MALLOC_CLASSES;
-	sp = &f->spare[cls];
-	if (sp->head && !sp->used) {
-		bw_depot_put(cls, sp->head, sp->count);
-		sp->head = NULL;
+	bin = &f->bin[cls];
+	if (!bin->spare)
+		return;
+	if (!bin->spare->used) {
+		mag_give(bin->spare, cls);
+		bin->spare = NULL;
+	} else {
+		bin->spare->used = false;
 	}
-	sp->used = false;
 }
 
 void bw_front_relieve(void)
@@ -62,28 +106,45 @@ void bw_front_relieve(void)
 }
 
 /* What all depots keep may be in the way: once is enough. */
-static u32 get_or_relieve(u32 cls, u32 want, void **head)
+static u32 cut_or_relieve(u32 cls, void **slot, u32 want)
 {
-	u32 n = bw_depot_get(cls, want, head);
+	u32 n = bw_depot_cut(cls, slot, want);
 
 	if (likely(n))
 		return n;
 	bw_front_relieve();
-	return bw_depot_get(cls, want, head);
+	return bw_depot_cut(cls, slot, want);
 }
 
-/* F3: one, and what else came with it goes back at once. */
+/* F3 */
 static void *take_one(u32 cls)
 {
-	void *head, *rest;
-	u32 n = get_or_relieve(cls, 1, &head);
+	void *p;
 
-	if (!n)
-		return NULL;
-	rest = *(void **)head;
-	if (n > 1)
-		bw_depot_put(cls, rest, n - 1);
-	return head;
+	return cut_or_relieve(cls, &p, 1) ? p : NULL;
+}
+
+/* The bin is empty, its spare not full. False: one at a time may still go. */
+static bool bin_refill(struct bw_front *f, struct bw_bin *bin, u32 cls)
+{
+	struct bw_mag *m = bin_unload(bin);
+	struct bw_mag *full = bw_depot_get(cls, m);
+
+	if (full) {
+		bin_load(bin, full);
+		return true;
+	}
+	m = longer(m, cls);
+	if (!m)
+		return false;
+	m->count = (u16)cut_or_relieve(cls, m->slot, m->cap);
+	bin_load(bin, m);
+	return m->count;
+}
+
+static bool is_direct(const struct bw_front *f)
+{
+	return f->state != BW_FRONT_READY || bw_depot_is_exact();
 }
 
 static void *taken(void *p, int saved)
@@ -97,51 +158,66 @@ void *bw_front_take_slow(u32 off)
 	u32 cls = off / BW_BIN_BYTES;
 	struct bw_front *f = &bw_front;
 	struct bw_bin *bin = &f->bin[cls];
-	struct bw_spare *sp = &f->spare[cls];
 	int saved = errno;
-	void *head;
-	u32 n;
+	void *p;
 
 	if (unlikely(f->state < BW_FRONT_READY) && !bw_boot_thread())
 		return taken(bw_boot_alloc_class(cls), saved);
-	if (unlikely(!bin->cap))
+	if (unlikely(is_direct(f)))
 		return taken(take_one(cls), saved);
-	sp->used = true;
-	if (sp->head) {
-		head = sp->head;
-		sp->head = NULL;
-		return bin_load(bin, head, sp->count);
-	}
-	cap_grow(bin, cls);
-	n = get_or_relieve(cls, (u32)bin->cap, &head);
-	if (!n)
-		return taken(NULL, saved);
+	if (bin->spare && bin->spare->count)
+		bin_swap(bin);
+	else if (!bin_refill(f, bin, cls))
+		return taken(take_one(cls), saved);
+	p = *bin->top--;
 	tick(f);
-	return taken(bin_load(bin, head, n), saved);
+	return taken(p, saved);
 }
 
-/* The bin is full: it is the spare from now on, and @p the first of a new one. */
-static void bin_full(struct bw_front *f, void *p, u32 cls)
+/* The spare goes to the depot for a blank one: how long is the caller's. */
+static struct bw_mag *spare_change(struct bw_bin *bin, u32 cls, u32 kind)
 {
-	struct bw_bin *bin = &f->bin[cls];
-	struct bw_spare *sp = &f->spare[cls];
+	struct bw_mag *m = bw_depot_put(cls, bin->spare);
 
-	if (sp->head) {
-		bw_depot_put(cls, sp->head, sp->count);
-		tick(f);
-		cap_grow(bin, cls);
+	bin->spare = NULL;
+	if (m && m->kind < kind) {
+		bw_mag_put(m);
+		m = NULL;
 	}
-	sp->used = true;
-	sp->head = bin->head;
-	sp->count = (u32)(bin->cap - bin->room);
-	*(void **)p = NULL;
-	bin->head = p;
-	bin->room = bin->cap - 1;
+	return m ? m : bw_mag_get(kind, bw_depot_most(cls));
+}
+
+/* The bin is full, or there is none. False: no memory for one. */
+static bool bin_empty(struct bw_bin *bin, u32 cls)
+{
+	struct bw_mag *m = mag_of(bin), *blank;
+	u32 most = bw_mag_kind(bw_depot_most(cls));
+
+	if (bin->spare && !bin->spare->count) {
+		bin_swap(bin);
+		return true;
+	}
+	if (!m)
+		blank = bw_mag_get(0, bw_depot_most(cls));
+	else if (!bin->spare)
+		blank = bw_mag_get(m->kind, bw_depot_most(cls));
+	else
+		blank = spare_change(bin, cls, min(m->kind + 1U, most));
+	if (!blank)
+		return false;
+	m = bin_unload(bin);
+	bin_load(bin, blank);
+	if (m) {
+		bin->spare = m;
+		m->used = true;
+	}
+	return true;
 }
 
 void bw_front_give_slow(void *p, u32 cls)
 {
 	struct bw_front *f = &bw_front;
+	struct bw_bin *bin = &f->bin[cls];
 	int saved = errno;
 
 	if (!cls) {
@@ -151,29 +227,19 @@ void bw_front_give_slow(void *p, u32 cls)
 	}
 	if (f->state < BW_FRONT_READY)
 		bw_boot_thread();
-	if (f->bin[cls].head == p)
+	if (bin->top && *bin->top == p)
 		bw_depot_bad(p, "it was freed before");
-	if (!f->bin[cls].cap) {
-		*(void **)p = NULL;
-		bw_depot_put(cls, p, 1);
-	} else if (f->bin[cls].room > 0) {
-		front_give(p);
+	if (is_direct(f) || (bin->top == bin->end && !bin_empty(bin, cls))) {
+		bw_depot_put_slots(cls, &p, 1);
 	} else {
-		bin_full(f, p, cls);
+		*++bin->top = p;
+		tick(f);
 	}
 	errno = saved;
 }
 
 void bw_front_begin(struct bw_front *f)
 {
-	bool exact = bw_depot_is_exact();
-	u32 cls;
-
-	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++) {
-		f->bin[cls].cap = exact ? 0 :
-				  (s32)min(CAP_FIRST, bw_depot_most(cls));
-		f->bin[cls].room = f->bin[cls].cap;
-	}
 	f->state = BW_FRONT_READY;
 }
 
@@ -183,57 +249,57 @@ void bw_front_flush(struct bw_front *f)
 
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++) {
 		struct bw_bin *bin = &f->bin[cls];
-		struct bw_spare *sp = &f->spare[cls];
 
-		if (bin->head)
-			bw_depot_put(cls, bin->head,
-				     (u32)(bin->cap - bin->room));
-		if (sp->head)
-			bw_depot_put(cls, sp->head, sp->count);
-		bin->head = NULL;
-		bin->room = bin->cap;
-		sp->head = NULL;
+		mag_give(bin_unload(bin), cls);
+		mag_give(bin->spare, cls);
+		bin->spare = NULL;
 	}
 }
 
 bool bw_front_end(struct bw_front *f)
 {
-	u32 cls;
-
 	if (f->state != BW_FRONT_READY || ++f->rounds < BW_FRONT_ROUNDS)
 		return f->state != BW_FRONT_READY;
 	bw_front_flush(f);
 	f->state = BW_FRONT_LATE;
-	for (cls = 0; cls < BW_MALLOC_CLASSES; cls++)
-		f->bin[cls] = (struct bw_bin){ NULL, 0, 0 };
 	return true;
 }
 
-static u32 length(const void *p, u32 most)
+static bool slots_are_of(void *const *slot, u32 nr, u32 cls)
 {
-	u32 n = 0;
+	while (nr)
+		if (bw_pages_class(slot[--nr]) != cls)
+			return false;
+	return true;
+}
 
-	for (; p && n <= most; n++)
-		p = *(void *const *)p;
-	return n;
+static bool bin_is_good(const struct bw_bin *bin, u32 cls)
+{
+	const struct bw_mag *m = mag_of(bin);
+
+	if (!m)
+		return !bin->top && !bin->end;
+	return bin->end == bin->low + m->cap && bin->low <= bin->top &&
+	       bin->top <= bin->end &&
+	       slots_are_of(m->slot, (u32)(bin->top - bin->low), cls);
 }
 
 int bw_front_check(const struct bw_front *f)
 {
+	bool none = f->state != BW_FRONT_READY || bw_depot_is_exact();
 	u32 cls;
 
 	for (cls = 0; cls < BW_MALLOC_CLASSES; cls++) {
 		const struct bw_bin *bin = &f->bin[cls];
-		const struct bw_spare *sp = &f->spare[cls];
-		u32 n = (u32)(bin->cap - bin->room);
+		const struct bw_mag *sp = bin->spare;
 
-		if (length(bin->head, n) != n)
+		if (!bin_is_good(bin, cls))
 			return 1;
-		if (sp->head && (!sp->count ||
-				 length(sp->head, sp->count) != sp->count))
+		if (sp && ((sp->count && sp->count != sp->cap) ||
+			   !slots_are_of(sp->slot, sp->count, cls)))
 			return 2;
-		if (f->state != BW_FRONT_READY && (bin->cap || sp->head))
+		if (none && (bin->low || sp))
 			return 3;
 	}
-	return f->bin[0].cap || f->bin[0].head ? 4 : 0;
+	return f->bin[0].low || f->bin[0].spare ? 4 : 0;
 }

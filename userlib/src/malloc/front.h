@@ -3,37 +3,35 @@
  * front: what a thread has at hand, and the fast ends of malloc() and free().
  *
  *	malloc(), free()		malloc/entry.c
- *	  front_take(), front_give()	<- here: a stack of free slots per class
- *	    bw_front_take_slow(), ...	malloc/front.c: the spare stack, the depot
- *	      bw_depot_get/put()	malloc/depot.c: stacks for everybody
+ *	  front_take(), front_give()	<- here: a magazine of free slots per class
+ *	    bw_front_take_slow(), ...	malloc/front.c: the spare one, the depot
+ *	      bw_depot_get/put()	malloc/depot.c: magazines for everybody
  *		bw_mspan_get/put()	heap/pageheap.c
  *	    bw_block_*()		malloc/block.c: more than 256 KiB
  *
- * Slots of one class that are free and at hand are linked through their first
- * word. There are two such stacks, so that nobody ever walks along one: the bin
- * is worked on, the *spare* is full or not there. A bin that runs full becomes
- * the spare, and the spare before it goes to the depot whole; one that runs
- * empty becomes what the spare was, or a stack from the depot.
+ * Slots of one class that are free and at hand are in two magazines (mag.h): the
+ * *bin* is worked on, the *spare* is full or blank. A bin that runs full changes
+ * places with a blank spare, and one that runs empty with a full one. So only who
+ * fills or drains two of them in a row goes to the depot, where one is exchanged
+ * for another.
  *
- * F1. A bin has @cap - @room slots; @head is NULL exactly where that is 0.
- * F2. A spare with a @head has @count slots, at least 1.
- * F3. A thread that is not READY has caps of 0 and no spares: each call goes
- *     the slow way. So has every thread where the heap checks each call
- *     (BURROW=verify=1 or clobberfree=1).
- * F4. Bin 0 has no room and no slots: what is of class 0 is not from here.
+ * F1. @low <= @top <= @end; the bin has the slots in (@low, @top], its magazine
+ *     begins a word below @low, and takes @end - @low. Or all three are NULL.
+ * F2. A spare has no slots, or as many as it takes.
+ * F3. A thread that is not READY has no magazines: each call goes the slow way.
+ *     So has every thread where the heap checks each call (BURROW=verify=1 or
+ *     clobberfree=1).
+ * F4. Bin 0 has none either: what is of class 0 is not from here.
  *
  * Only its thread touches a front: no lock, no atomics. All of it is thread-local
  * memory of the initial-exec model, there before the thread's first instruction
  * and zero, which is a good front with nothing in it.
- *
- * Rejected: A stack of pointers in place of links. It saves a touch of what is
- * freed, and costs each thread as much as the longest stacks of all classes.
  */
 #ifndef BW_MALLOC_FRONT_H
 #define BW_MALLOC_FRONT_H
 
-#include "class.h"
 #include "heap/pageheap.h"
+#include "mag.h"
 
 #ifndef __always_inline
 #define __always_inline	inline __attribute__((always_inline))
@@ -46,44 +44,32 @@ enum bw_front_state {
 };
 
 /**
- * struct bw_bin - the stack that is worked on			[owner]
- * @head:	its top
- * @room:	how many more it takes
- * @cap:	how many it takes in all
+ * struct bw_bin - what a thread has of a class			[owner]
+ * @top:	the last slot that came in
+ * @low:	where @top is when there is none
+ * @end:	where it is when there is no room
+ * @spare:	the other magazine, or NULL
  */
 struct bw_bin {
-	void *head;
-	s32 room;
-	s32 cap;
-};
-
-/**
- * struct bw_spare - the other one				[owner]
- * @head:	its top, or NULL
- * @count:	how many
- * @used:	it came or went since bw_front_tick() last looked
- */
-struct bw_spare {
-	void *head;
-	u32 count;
-	bool used;
+	void **top;
+	void **low;
+	void **end;
+	struct bw_mag *spare;
 };
 
 /**
  * struct bw_front - see above					[owner]
  * @bin:	by class
- * @spare:	by class
  * @state:	enum bw_front_state
  * @rounds:	how often the thread's destructor was put off
  * @tick:	trips to the depot
  */
 struct bw_front {
 	struct bw_bin bin[BW_MALLOC_CLASSES];
-	struct bw_spare spare[BW_MALLOC_CLASSES];
 	u8 state;
 	u8 rounds;
 	u32 tick;
-};
+} __aligned(64);
 
 static_assert(sizeof(struct bw_bin) == BW_BIN_BYTES,
 	      "the tables of class.c count on it");
@@ -133,30 +119,30 @@ static __always_inline u32 bw_pages_class(const void *p)
 static __always_inline void *front_take(u32 off)
 {
 	struct bw_bin *bin = (struct bw_bin *)(void *)((char *)&bw_front + off);
-	void *p = bin->head;
+	void **top = bin->top;
 
-	if (unlikely(!p))
+	if (unlikely(top == bin->low))
 		return bw_front_take_slow(off);
-	bin->head = *(void **)p;
-	bin->room++;
-	return p;
+	bin->top = top - 1;
+	return *top;
 }
 
-/* A second free in a row is seen here, others where slots go back to spans. */
+/*
+ * A second free in a row is seen here, others where slots go back to spans. At
+ * @low is a word of the magazine that is no address.
+ */
 static __always_inline void front_give(void *p)
 {
 	u32 cls = bw_pages_class(p);
 	struct bw_bin *bin = &bw_front.bin[cls];
-	s32 room = bin->room - 1;
-	void *head = bin->head;
+	void **top = bin->top;
 
-	if (unlikely(room < 0 || head == p)) {
+	if (unlikely(top == bin->end || *top == p)) {
 		bw_front_give_slow(p, cls);
 		return;
 	}
-	*(void **)p = head;
-	bin->head = p;
-	bin->room = room;
+	top[1] = p;
+	bin->top = top + 1;
 }
 
 #endif

@@ -22,7 +22,7 @@ int bw_mem_trim(size_t pad)
 	return got != 0;
 }
 
-/* What lies in stacks of threads and depot counts as in use. */
+/* What lies in magazines of threads and depots counts as in use. */
 struct mallinfo2 bw_mem_mallinfo2(void)
 {
 	struct mallinfo2 info = { .arena = 0 };
