@@ -9,6 +9,7 @@
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
 #@ bench-alloc-pairs	bw_alloc() and bw_free() beside libc's
+#@ bench-alloc	bw_alloc() against Go's new, bdwgc and mimalloc (downloads)
 #@ install, uninstall	below DESTDIR and PREFIX
 #
 # Everything is built once for each *flavour*, a compiler with flags of its
@@ -306,9 +307,14 @@ $(O)/bench/alloc_pairs: $(O)/rel/userlib/bench/alloc_pairs.o $(O)/libburrow.a
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
 
-.PHONY: bench-alloc-pairs
+.PHONY: bench-alloc-pairs bench-alloc
 bench-alloc-pairs: $(O)/bench/alloc_pairs
 	@$<
+
+# BENCH_ALLOC='-r 9 pairs:64' chooses. Peers come into the cache; what cannot be
+# had is left out, with the reason.
+bench-alloc: $(O)/libburrow.a
+	@userlib/bench/alloc_bench.sh $(O)/bench $< $(BENCH_ALLOC)
 
 bw-dest = $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall

@@ -104,4 +104,5 @@ def main():
         tell(row, ns, kib)
 
 
-main()
+if __name__ == "__main__":
+    main()

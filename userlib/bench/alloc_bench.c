@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+/*
+ * alloc_bench: what an object costs, whoever it is from. Compiled once for each
+ * peer (alloc_bench.sh): -DPEER='"alloc_bw.h"' says what peer_new() and peer_free()
+ * are. alloc_bench.go is the same for Go, which has no free.
+ *
+ *	alloc_bench ROW SIZE [N]	"ns-per-object peak-KiB"; N objects
+ *
+ *	pairs	an object is made and freed at once
+ *	ring	20000 are alive; each new one replaces the oldest
+ *
+ * Objects are zero. CPU time of the process is what is measured, so what a
+ * collector does meanwhile in other threads is in it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include PEER
+
+#define RING	20000UL
+
+static double cpu_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+static long peak_kib(void)
+{
+	FILE *f = fopen("/proc/self/status", "r");
+	char line[256];
+	long kib = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "VmHWM: %ld", &kib) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return kib;
+}
+
+/* A collector looks there. */
+static void **ring;
+
+static void pairs(size_t n, unsigned long nr)
+{
+	while (nr--) {
+		void *p = peer_new(n);
+
+		__asm__ volatile("" : : "r" (p) : "memory");
+		peer_free(p);
+	}
+}
+
+static void ring_run(size_t n, unsigned long nr)
+{
+	unsigned long i = 0;
+
+	while (nr--) {
+		if (ring[i])
+			peer_free(ring[i]);
+		ring[i] = peer_new(n);
+		*(char *)ring[i] = 1;
+		i = i + 1 == RING ? 0 : i + 1;
+	}
+}
+
+/* As many as take some 50 ms. */
+static unsigned long objects(size_t n)
+{
+	return n <= 1024 ? 4000000UL : 4000000UL * 1024 / n;
+}
+
+int main(int argc, char **argv)
+{
+	size_t n = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
+	unsigned long nr = argc > 3 ? strtoul(argv[3], NULL, 0) : objects(n);
+	double from;
+
+	if (!n || (strcmp(argv[1], "pairs") && strcmp(argv[1], "ring")))
+		return 1;
+	peer_init();
+	ring = peer_root(RING * sizeof(*ring));
+	from = cpu_ns();
+	if (!strcmp(argv[1], "pairs"))
+		pairs(n, nr);
+	else
+		ring_run(n, nr);
+	printf("%.3f %ld\n", (cpu_ns() - from) / (double)nr, peak_kib());
+	return 0;
+}
