@@ -32,15 +32,19 @@ BW_VERSION := 0.1.0
 BW_SONAME := libburrow.so.0
 
 bw-lib-src := \
+	userlib/src/base/cfi.c \
 	userlib/src/base/error.c \
 	userlib/src/base/fmt.c \
 	userlib/src/base/futex.c \
 	userlib/src/base/lock.c \
 	userlib/src/base/options.c \
 	userlib/src/base/section.c \
+	userlib/src/base/say.c \
 	userlib/src/base/stats.c \
+	userlib/src/base/symbol.c \
 	userlib/src/base/sysmem.c \
 	userlib/src/base/throw.c \
+	userlib/src/base/unwind.c \
 	kmod/core/pagemap.c \
 	kmod/core/span.c \
 	kmod/core/coreheap.c \
@@ -109,7 +113,7 @@ bw-test-src := userlib/src/backend/failnth.c
 # One program each. The second list has threads and runs under tsan as well.
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
-	sched_cpus_test sched_death_test sched_many_test \
+	unwind_test sched_cpus_test sched_death_test sched_many_test \
 	sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test \
