@@ -36,6 +36,18 @@ static const struct row {
 	{ "deadlock=off,deadlock=report", NULL, 0, NULL,
 	  { .deadlock = BW_DEADLOCK_REPORT } },
 	{ "deadlock=off,deadlock=fatal", NULL, 0, NULL, { 0 } },
+	{ "schedtrace=1000,scheddetail=1", NULL, 0, NULL,
+	  { .schedtrace = 1000, .scheddetail = true } },
+	{ "schedtrace=86400000", NULL, 0, NULL, { .schedtrace = 86400000 } },
+	{ "sigquit=go-on", NULL, 0, NULL, { .quit_goes_on = true } },
+	{ "sigquit=go-on,sigquit=exit", NULL, 0, NULL, { 0 } },
+	{ "schedtrace=86400001", NULL, -EINVAL, "schedtrace=86400001", { 0 } },
+	{ "schedtrace=99999999999", NULL, -EINVAL, "0 to 86400000", { 0 } },
+	{ "schedtrace=-1", NULL, -EINVAL, "schedtrace=-1 is not", { 0 } },
+	{ "schedtrace=1s", NULL, -EINVAL, "schedtrace=1s", { 0 } },
+	{ "schedtrace=", NULL, -EINVAL, "schedtrace is milliseconds", { 0 } },
+	{ "scheddetail=yes", NULL, -EINVAL, "scheddetail is 0 or 1", { 0 } },
+	{ "sigquit=goon", NULL, -EINVAL, "exit or go-on", { 0 } },
 	{ "device=/a/b", NULL, 0, NULL, { .device = "/a/b" } },
 	{ "device=a=b", NULL, 0, NULL, { .device = "a=b" } },
 	{ NULL, "User", -EINVAL, "BURROW_MODE=User", { 0 } },
@@ -91,6 +103,10 @@ static void each_row_gives_its_options_or_its_error(void)
 				       o.guard == r->want.guard &&
 				       o.stacksize == r->want.stacksize &&
 				       o.deadlock == r->want.deadlock &&
+				       o.schedtrace == r->want.schedtrace &&
+				       o.scheddetail == r->want.scheddetail &&
+				       o.quit_goes_on ==
+					       r->want.quit_goes_on &&
 				       o.window == r->want.window &&
 				       !strcmp(o.device, r->want.device[0] ?
 					       r->want.device :

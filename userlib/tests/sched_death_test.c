@@ -44,6 +44,8 @@ static void bad_values_of_options_are_one_clear_error(void)
 		{ "BURROW_MAXTHREADS", "none", "BURROW_MAXTHREADS=none" },
 		{ "BURROW", "stacksize=65K", "stacksize is 64K, 128K" },
 		{ "BURROW", "verbose=0,deadlock=maybe", "fatal, report or off" },
+		{ "BURROW", "schedtrace=", "schedtrace is milliseconds, 0 to" },
+		{ "BURROW", "sigquit=1", "sigquit is exit or go-on" },
 		{ "BURROW", "deadlock=off,speed=11", "unknown key 'speed'" },
 	};
 	u32 i;
@@ -158,9 +160,12 @@ static void misuse_is_named(void)
 		     "is to go from parked to runnable, and is running");
 }
 
+static volatile int slept;
+
 static void sleeper(void *arg)
 {
 	bw_park();
+	slept = 1;		/* or the frame would be gone */
 }
 
 static int deadlocked(void *arg)
@@ -174,13 +179,18 @@ static int deadlocked(void *arg)
 static void a_deadlock_ends_the_process_with_a_line_for_each_G(void)
 {
 	static int (*const fn)(void *) = deadlocked;
+	const char *at;
 
 	setenv("BURROW_PROCS", "3", 1);
 	expect_death(run_fn, (void *)&fn, SIGABRT,
 		     "fatal: deadlock: every G waits");
-	EXPECT(strstr(said, "'main' parked (park), started with"));
-	EXPECT(strstr(said, "'sleepy' parked (park), started with"));
+	EXPECT(strstr(said, "'main' parked (park) for "));
+	EXPECT(strstr(said, "'sleepy' parked (park) for "));
 	EXPECT(strstr(said, "3 Gs"));
+	/* and where they wait */
+	at = strstr(said, "'main' parked");
+	at = at ? strstr(at, "deadlocked+0x") : NULL;
+	EXPECT(at && strstr(said, "sleeper+0x"));
 	unsetenv("BURROW_PROCS");
 }
 

@@ -14,6 +14,7 @@
 
 #define MAX_WINDOW	((u64)BURROW_MAX_ARENAS << BURROW_ARENA_SHIFT)
 #define WINDOW_ALLOWED	"a size such as 64M or 16G, a multiple of 64M, at most 1T"
+#define MAX_TRACE_MS	86400000U
 #define DEVICE_ALLOWED	"a path of 1 to 127 bytes"
 
 /* A piece of the environment, not NUL-terminated. */
@@ -134,6 +135,34 @@ static bool set_deadlock(struct bw_options *o, struct text value)
 	return false;
 }
 
+static bool set_schedtrace(struct bw_options *o, struct text value)
+{
+	size_t i;
+	u32 n = 0;
+
+	for (i = 0; i < value.len; i++) {
+		if (value.at[i] < '0' || value.at[i] > '9' ||
+		    n > MAX_TRACE_MS / 10)
+			return false;
+		n = n * 10 + (u32)(value.at[i] - '0');
+	}
+	if (!i || n > MAX_TRACE_MS)
+		return false;
+	o->schedtrace = n;
+	return true;
+}
+
+static bool set_scheddetail(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->scheddetail);
+}
+
+static bool set_sigquit(struct bw_options *o, struct text value)
+{
+	o->quit_goes_on = text_is(value, "go-on");
+	return o->quit_goes_on || text_is(value, "exit");
+}
+
 static bool set_device(struct bw_options *o, struct text value)
 {
 	if (!value.len || value.len >= sizeof(o->device))
@@ -154,12 +183,16 @@ static const struct key {
 	{ "guard", "0 or 1", set_guard },
 	{ "stacksize", "64K, 128K, 256K, 512K or 1M", set_stacksize },
 	{ "deadlock", "fatal, report or off", set_deadlock },
+	{ "schedtrace", "milliseconds, 0 to 86400000", set_schedtrace },
+	{ "scheddetail", "0 or 1", set_scheddetail },
+	{ "sigquit", "exit or go-on", set_sigquit },
 	{ "window", WINDOW_ALLOWED, set_window },
 	{ "device", DEVICE_ALLOWED, set_device },
 };
 
 #define KEYS_ALLOWED	"verbose, verify, clobberfree, guard, stacksize, " \
-			"deadlock, window or device"
+			"deadlock, schedtrace, scheddetail, sigquit, window or " \
+			"device"
 
 /* For messages: as much of a piece as is fit to be shown. */
 struct shown {

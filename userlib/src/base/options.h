@@ -14,6 +14,10 @@
  *			touch (user mode)
  *	stacksize=SIZE	of a G: 64K, 128K, 256K, 512K or 1M
  *	deadlock=fatal|report|off	what to do when no G can ever run again
+ *	schedtrace=N	a line about the scheduler on standard error each N ms,
+ *			1 to 86400000; 0: none
+ *	scheddetail=0|1	with it a line for each P, thread and G
+ *	sigquit=exit|go-on	after SIGQUIT has shown every G
  *	window=SIZE	address space for arenas: a multiple of 64M, at most 1T
  *	device=PATH	in place of /dev/burrow; no comma in it
  *
@@ -39,6 +43,9 @@ enum bw_deadlock { BW_DEADLOCK_FATAL, BW_DEADLOCK_REPORT, BW_DEADLOCK_OFF };
  * @guard:	see above
  * @stacksize:	bytes; 0: the scheduler's default
  * @deadlock:	enum bw_deadlock
+ * @schedtrace: see above
+ * @scheddetail: see above
+ * @quit_goes_on: sigquit=go-on
  * @window:	bytes; 0: BW_DEFAULT_WINDOW, or less where that does not fit
  * @device:	path of the device
  */
@@ -50,6 +57,9 @@ struct bw_options {
 	bool guard;
 	u32 stacksize;
 	u32 deadlock;
+	u32 schedtrace;
+	bool scheddetail;
+	bool quit_goes_on;
 	u64 window;
 	char device[128];
 };

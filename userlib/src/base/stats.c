@@ -10,7 +10,7 @@ static const char *const stat_what[BW_NR_STATS] = {
 #undef BW_STAT
 };
 
-void bw_stats_note(const struct bw_stats *s)
+void bw_counts_note(const struct bw_counts *s)
 {
 	u32 i;
 

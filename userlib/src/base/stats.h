@@ -14,19 +14,19 @@ enum bw_stat {
 };
 
 /**
- * struct bw_stats - one counter a line of stats.def
+ * struct bw_counts - one counter a line of stats.def
  * @count:	since the heap was opened				[atomic]
  */
-struct bw_stats {
+struct bw_counts {
 	u64 count[BW_NR_STATS];
 };
 
-static inline void bw_stat_inc(struct bw_stats *s, enum bw_stat which)
+static inline void bw_stat_inc(struct bw_counts *s, enum bw_stat which)
 {
 	fetch_add_relaxed(&s->count[which], 1);
 }
 
 /* Says all of them, a line each, to standard error. */
-void bw_stats_note(const struct bw_stats *s);
+void bw_counts_note(const struct bw_counts *s);
 
 #endif

@@ -87,7 +87,7 @@ static int add_module(struct dl_phdr_info *info, size_t size, void *arg)
 		return 1;
 	*m = (struct bw_module){ .lo = UINT64_MAX, .bias = info->dlpi_addr };
 	for (i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *ph = &info->dlpi_phdr[i];
+		const Elf64_Phdr *ph = &info->dlpi_phdr[i];
 		u64 at = info->dlpi_addr + ph->p_vaddr;
 
 		if (ph->p_type == PT_LOAD) {

@@ -77,7 +77,7 @@ void bw_heap_close(struct bw_heap *heap)
 	if (!heap)
 		return;
 	if (heap->verbose && bw_window_is_ours(&heap->be->window))
-		bw_stats_note(&heap->stats);
+		bw_counts_note(&heap->stats);
 	heap->be->ops->close(heap->be);
 	bw_sys_free(heap, sizeof(*heap));
 }

@@ -16,7 +16,7 @@
 struct bw_heap {
 	struct bw_backend *be;
 	bool verbose;
-	struct bw_stats stats;
+	struct bw_counts stats;
 };
 
 /* A heap on a backend, which it closes in the end. -ENOMEM */

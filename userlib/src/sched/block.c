@@ -29,6 +29,8 @@ void bw_block_begin(void)
 
 	if (m->attached)
 		goto out;
+	bw_call_note(m);
+	m->g->since = READ_ONCE(bw_sched.clock);
 	bw_g_move(m->g, BW_G_RUNNING, BW_G_BLOCKED);
 	WRITE_ONCE(p->nr_blocks, p->nr_blocks + 1);
 	m->old_p = bw_p_release(m);

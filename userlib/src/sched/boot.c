@@ -22,6 +22,7 @@
  * R4. Then every other G of the run is RUNNABLE or PARKED, so off its stack, and
  *     its memory can be had at once.
  */
+#include "eyes.h"
 #include "sched.h"
 #include "switch.h"
 
@@ -51,6 +52,7 @@ static void init_once(void)
 	bw_m_fork_init();
 	bw_segv_init();
 	bw_stop_init();
+	bw_quit_init();
 }
 
 void bw_sched_init(void)
@@ -80,6 +82,7 @@ static void run_begin(void)
 	struct bw_glist left = { .nr = 0 };
 	u32 i;
 
+	bw_clock_tick();
 	for (i = bw_sched.nr_made; i < bw_sched.nr_wanted; i++)
 		if (bw_p_make(i))
 			bw_throw("no memory for a P");

@@ -13,7 +13,7 @@
 #include <dirent.h>
 #include <time.h>
 
-#include "sched.h"
+#include "eyes.h"
 
 /* A thread that ended a moment ago may still be listed. */
 #define LOOKS		5
@@ -46,24 +46,6 @@ static bool all_asleep(u32 *ours)
 	return yes;
 }
 
-static void note_one(struct bw_g *g, void *arg)
-{
-	u32 *nr = arg, state = READ_ONCE(g->state);
-
-	if (state == BW_G_FREE)
-		return;
-	if ((*nr)++ < 1000)
-		bw_g_note(g);
-}
-
-static void dump(void)
-{
-	u32 nr = 0;
-
-	bw_g_each(note_one, &nr);
-	bw_note("%u Gs%s", nr, nr > 1000 ? ", the first 1000 above" : "");
-}
-
 /* True: the M has its token, and is no longer asleep. */
 static bool wait_a_little(struct bw_m *m)
 {
@@ -84,7 +66,7 @@ static void tell(bool certain)
 
 	if (told && !certain)
 		return;
-	dump();
+	bw_dump();
 	if (certain && bw_sched.deadlock == BW_DEADLOCK_FATAL)
 		bw_throw("deadlock: every G waits, and nobody is left to "
 			 "wake one");

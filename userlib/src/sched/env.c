@@ -52,5 +52,8 @@ void bw_sched_env(struct bw_sched *s)
 		bw_fatal("%s", bw_error_last());
 	s->stack_bytes = o.stacksize ? o.stacksize : DEFAULT_STACK;
 	s->deadlock = o.deadlock;
+	s->schedtrace = o.schedtrace;
+	s->scheddetail = o.scheddetail;
+	s->quit_goes_on = o.quit_goes_on;
 	s->heap = open_heap(&o);
 }

@@ -16,10 +16,9 @@
  * is of no use without a stack), the G at the top of its stack (one page touched
  * less, but then a late waker's pointer could hit memory given back: G3).
  */
-#include <dlfcn.h>
-
 #include "base/fmt.h"
 #include "base/parker.h"
+#include "base/symbol.h"
 #include "base/sysmem.h"
 #include "sched.h"
 
@@ -251,45 +250,20 @@ bool bw_g_drop(struct bw_g *g)
 	    !try_cmpxchg(&g->token, &asleep, BW_PARK_EMPTY))
 		return false;
 	bw_g_move(g, g->state, BW_G_FREE);
+	bw_count(NULL, BW_COUNT_ended);
 	memset(g->local, 0, sizeof(g->local));
 	g->has_local = false;
 	g->locks = 0;
-	g->locked = NULL;
 	bw_fiber_free(&g->fiber);
 	return true;
 }
 
 size_t bw_g_entry(const struct bw_g *g, char *buf, size_t size)
 {
-	void (*fn)(void *arg) = READ_ONCE(g->fn);
-	char *addr;
-	const char *file;
-	Dl_info info;
+	size_t len;
 
-	memcpy(&addr, &fn, sizeof(addr));
-	if (!addr || !dladdr(addr, &info) || !info.dli_fname)
-		return bw_fmt(buf, size, "%p", addr);
-	file = strrchr(info.dli_fname, '/');
-	file = file ? file + 1 : info.dli_fname;
-	if (info.dli_sname)
-		return bw_fmt(buf, size, "%s (%s)", info.dli_sname, file);
-	return bw_fmt(buf, size, "%s+0x%lx", file,
-		      (unsigned long)(addr - (char *)info.dli_fbase));
-}
-
-void bw_g_note(const struct bw_g *g)
-{
-	const char *name = g->name, *reason = g->reason;
-	u32 state = READ_ONCE(g->state);
-	char entry[128];
-
-	bw_g_entry(g, entry, sizeof(entry));
-	if (state != BW_G_PARKED)
-		reason = NULL;
-	bw_note("G %llu%s%s%s %s%s%s%s%s, started with %s",
-		(unsigned long long)g->id, name ? " '" : "", name ? name : "",
-		name ? "'" : "", state_name[state % BW_NR_G_STATES],
-		reason ? " (" : "", reason ? reason : "", reason ? ")" : "",
-		g->locked ? ", has its thread" : "",
-		g->stack ? entry : "a thread of its own");
+	bw_symbols_begin();
+	len = bw_symbol((u64)(uintptr_t)READ_ONCE(g->fn), buf, size);
+	bw_symbols_end();
+	return len;
 }

@@ -58,16 +58,17 @@ struct bw_m;
  * @token:	enum bw_park_word, for bw_park()			[atomic]
  * @fp:		its control words, while it is off its stack		[G1]
  * @m:		the thread it is on, or the last			[G1]
- * @locked:	the only thread it may run on, or NULL			[G1]
  * @stack:	its slot (stack.c); NULL: an attached thread		[const]
  * @fn:		what it runs						[G1]
  * @arg:	with this						[G1]
+ * @since:	when it last began to wait, by bw_sched.clock		[G1]
  * @id:		its number						[G1]
  * @name:	or NULL							[G1]
  * @reason:	what it waits for, while PARKED or BLOCKED		[G1]
  * @local:	values of bw_local_set()				[G1]
  * @run:	the run it belongs to (boot.c)				[G1]
- * @locks:	bw_lock_thread() less bw_unlock_thread()		[G1]
+ * @locks:	bw_lock_thread() less bw_unlock_thread(): unless that is 0, @m is
+ *		the only thread it may run on				[G1]
  * @has_local:	some @local was set					[G1]
  * @cold:	its stack has no memory					[G1]
  * @scan:	cycle * 4 + enum bw_scan_state (scan.c)			[atomic]
@@ -80,10 +81,10 @@ struct bw_g {
 	u8 token;
 	struct bw_fp fp;
 	struct bw_m *m;
-	struct bw_m *locked;
 	char *stack;
 	void (*fn)(void *arg);
 	void *arg;
+	u64 since;
 	u64 id;
 	const char *name;
 	const char *reason;
@@ -124,8 +125,5 @@ void bw_g_each(void (*fn)(struct bw_g *g, void *arg), void *arg);
 /* A G for an attached thread, and back. NULL: no memory */
 struct bw_g *bw_g_bare_get(void);
 void bw_g_bare_put(struct bw_g *g);
-
-/* A line on standard error: who it is and what it does. */
-void bw_g_note(const struct bw_g *g);
 
 #endif

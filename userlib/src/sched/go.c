@@ -54,6 +54,7 @@ struct bw_g *bw_g_new(const char *name, void (*fn)(void *arg), void *arg,
 	g->sp = bw_switch_frame(top, g);
 	g->fp = BW_FP_INIT;
 	bw_fiber_make(&g->fiber, g->stack, (size_t)(top - g->stack));
+	bw_count(p, BW_COUNT_made);
 	bw_g_move(g, BW_G_FREE, BW_G_RUNNABLE);
 	return g;
 }
@@ -176,7 +177,6 @@ void bw_lock_thread(void)
 
 	if (m->attached || m->g->locks++)
 		return;
-	m->g->locked = m;
 	m->locked = m->g;
 }
 
@@ -190,7 +190,6 @@ void bw_unlock_thread(void)
 		bw_fatal("bw_unlock_thread() without bw_lock_thread()");
 	if (--m->g->locks)
 		return;
-	m->g->locked = NULL;
 	m->locked = NULL;
 }
 

@@ -259,11 +259,14 @@ void bw_m_start(struct bw_p *p, bool spinning)
 	if (!p)
 		p = bw_p_idle_get_locked();
 	if (p) {
+		bw_sched.nr_m_woken++;
 		m = idle_pop_locked();
-		if (!m)
-			nr = ++bw_sched.nr_m;
-		else
+		if (m) {
 			m->next_p = p;
+		} else {
+			nr = ++bw_sched.nr_m;
+			bw_sched.nr_m_made++;
+		}
 	}
 	bw_unlock(&bw_sched.lock);
 	if (!p) {
@@ -294,6 +297,7 @@ static bool sleep_for_p(struct bw_m *m, bool all_asleep)
 	struct bw_p *p;
 
 	bw_rest(m, sleep_at_rest, &all_asleep);
+	bw_clock_tick();
 	p = m->next_p;
 	m->next_p = NULL;
 	if (!p)
@@ -340,7 +344,7 @@ bool bw_m_stop_wired(struct bw_m *m)
 
 void bw_m_pass(struct bw_m *m, struct bw_g *g)
 {
-	struct bw_m *to = g->locked;
+	struct bw_m *to = g->m;
 
 	bw_lock(&bw_sched.lock);
 	if (bw_sched.ending) {

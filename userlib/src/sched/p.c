@@ -163,6 +163,7 @@ static bool take_blocked_locked(struct bw_p *p)
 						       BW_P_IDLE)))
 		return false;
 	bw_sched.nr_blocked++;
+	bw_sched.nr_taken++;
 	return true;
 }
 

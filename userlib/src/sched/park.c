@@ -49,6 +49,9 @@ static void park_thread(struct bw_m *m, bw_commit_fn *commit, void *arg)
 {
 	struct bw_g *g = m->g;
 
+	bw_clock_tick();
+	g->since = READ_ONCE(bw_sched.clock);
+	bw_count(NULL, BW_COUNT_parks);
 	bw_g_move(g, BW_G_RUNNING, BW_G_PARKED);
 	if (!commit || commit(g, arg)) {
 		bw_rest(m, sleep_at_rest, NULL);
@@ -62,6 +65,7 @@ static void park(struct bw_m *m, bw_commit_fn *commit, void *arg,
 		 const char *reason)
 {
 	m->g->reason = reason;
+	m->g->since = READ_ONCE(bw_sched.clock);
 	if (unlikely(m->attached)) {
 		park_thread(m, commit, arg);
 	} else {
@@ -94,6 +98,7 @@ void bw_sched_ready(struct bw_g *g)
 
 	if (self)
 		bw_m_enter_soft(self);
+	bw_count(self ? self->p : NULL, BW_COUNT_readies);
 	bw_g_move(g, BW_G_PARKED, BW_G_RUNNABLE);
 	if (unlikely(!g->stack))
 		bw_parker_unpark(&m->parker);

@@ -30,6 +30,14 @@
 
 #define BW_MAX_PROCS	1024U
 
+/* count.def: what Ps count. */
+enum bw_count {
+#define BW_COUNT(name, ...)	BW_COUNT_ ## name,
+#include "count.def"
+#undef BW_COUNT
+	BW_NR_COUNTS,
+};
+
 #define load_seq(p)	__atomic_load_n((p), __ATOMIC_SEQ_CST)
 
 static inline void bw_cpu_relax(void)
@@ -71,6 +79,7 @@ enum bw_p_status {
  * @tick:	slices begun						[owner P]
  * @fair:	slices until the global queue goes first		[owner P]
  * @nr_runs:	Gs run, for thieves that wait				[owner P]
+ * @count:	see count.def						[owner P]
  * @chain:	Gs run one after another in one slice			[owner P]
  * @skip:	wake-ups to be saved (schedule.c)			[owner P]
  * @next_id:	numbers for new Gs					[owner P]
@@ -90,18 +99,19 @@ struct bw_p {
 	u32 nr_free __aligned(64);
 	u32 tick;
 	u32 fair;
-	u32 nr_runs;
 	u32 chain;
 	u32 skip;
 	u32 nr_ids;
+	u64 nr_runs;
 	u64 next_id;
 	struct bw_g *free;
+	u64 count[BW_NR_COUNTS];
 
 	/* of others, too */
 	u32 drop __aligned(64);
 	u32 status;
-	u32 nr_blocks;
 	u32 id;
+	u64 nr_blocks;
 	struct bw_m *m;
 	struct bw_p *link;
 } __aligned(64);
@@ -119,6 +129,18 @@ enum bw_after {
 typedef bool bw_commit_fn(struct bw_g *g, void *arg);
 
 /**
+ * struct bw_call - where a G called bw_block_begin()			[owner M]
+ * @pc:		the return address
+ * @sp:		the stack pointer when that has returned
+ * @fp:		the frame pointer then
+ */
+struct bw_call {
+	u64 pc;
+	u64 sp;
+	u64 fp;
+};
+
+/**
  * struct bw_m - a thread
  * @sp:		its own frame, while a G runs				[owner]
  * @fp:		the thread's control words, while no G runs		[owner]
@@ -134,6 +156,7 @@ typedef bool bw_commit_fn(struct bw_g *g, void *arg);
  * @ended:	the G that ended takes the thread with it		[owner]
  * @asleep:	in bw_m_stop() or _stop_wired()				[sched.lock]
  * @next_p:	what it was woken with					[waker]
+ * @call:	where its G is in a call, for backtraces		[owner]
  * @run:	which run made it					[const]
  * @rand:	for victims						[owner]
  * @id:		its number						[const]
@@ -162,6 +185,7 @@ struct bw_m {
 	void *commit_arg;
 	struct bw_g *locked;
 	struct bw_p *next_p;
+	struct bw_call call;
 	u32 run;
 	u32 rand;
 	u32 id;
@@ -188,6 +212,10 @@ enum bw_ask {
  * @stack_bytes: address space of a stack				[const]
  * @max_m:	threads at most						[const]
  * @deadlock:	enum bw_deadlock					[const]
+ * @schedtrace:	ms from line to line, 0: none				[const]
+ * @scheddetail: with a line for each G, M and P			[const]
+ * @quit_goes_on: SIGQUIT is no end					[const]
+ * @clock:	CLOCK_MONOTONIC, some ms ago at most while anything runs [atomic]
  * @p:		every P that ever was, by index				[const]
  * @nr_made:	how many						[procs_lock]
  * @nr_wanted:	what bw_procs() says					[procs_lock]
@@ -209,6 +237,10 @@ enum bw_ask {
  * @nr_attached: attached threads					[atomic]
  * @next_id:	numbers for Gs						[atomic]
  * @next_m:	number of the next M					[lock]
+ * @nr_m_made:	threads ever						[lock]
+ * @nr_m_woken:	times one was made or woken for a P			[lock]
+ * @nr_taken:	Ps taken out of calls					[lock]
+ * @count:	what was counted without a P				[atomic]
  * @nr_futile:	Ms in a row that were woken for nothing			[atomic]
  * @told:	a deadlock was reported					[atomic]
  * @sysmon_asleep: it sleeps until it is kicked				[atomic]
@@ -223,6 +255,10 @@ struct bw_sched {
 	size_t stack_bytes;
 	u32 max_m;
 	u32 deadlock;
+	u32 schedtrace;
+	bool scheddetail;
+	bool quit_goes_on;
+	u64 clock;
 	struct bw_p *p[BW_MAX_PROCS];
 	struct bw_lock procs_lock;
 	u32 nr_made;
@@ -254,8 +290,12 @@ struct bw_sched {
 	u32 nr_blocked;
 	u32 next_m;
 	u32 told;
+	u64 nr_m_made;
+	u64 nr_m_woken;
+	u64 nr_taken;
 
 	u64 next_id __aligned(64);
+	u64 count[BW_NR_COUNTS];
 	struct bw_parker sysmon;
 	struct bw_parker done;
 };
@@ -264,6 +304,26 @@ struct bw_sched {
 enum { BW_SYSMON_AWAKE, BW_SYSMON_ASLEEP, BW_SYSMON_NAPS };
 
 extern struct bw_sched bw_sched;
+
+/* One more; @p is the caller's or NULL. */
+static inline void bw_count(struct bw_p *p, enum bw_count which)
+{
+	if (likely(p))
+		WRITE_ONCE(p->count[which], p->count[which] + 1);
+	else
+		fetch_add_relaxed(&bw_sched.count[which], 1);
+}
+
+/* schedtrace.c: brings bw_sched.clock up to date. Who waits for long does it. */
+void bw_clock_tick(void);
+
+/* In bw_block_begin() itself: where it was called. */
+static inline __attribute__((always_inline)) void bw_call_note(struct bw_m *m)
+{
+	m->call.pc = (u64)(uintptr_t)__builtin_return_address(0);
+	m->call.sp = (u64)(uintptr_t)__builtin_dwarf_cfa();
+	m->call.fp = *(u64 *)__builtin_frame_address(0);
+}
 
 /*
  * For rooms above: the calling G waits for bw_sched_ready(). Once it is off its
@@ -426,6 +486,8 @@ void bw_locals_drop(struct bw_g *g);
 int bw_sysmon_start(void);
 void bw_sysmon_end(void);
 void bw_sysmon_kick(void);
+/* The same whatever it does; async-signal-safe. */
+void bw_sysmon_poke(void);
 
 /*
  * deadlock.c: every M is asleep, @m (or NULL) the last. True: it was woken.

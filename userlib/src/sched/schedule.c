@@ -84,6 +84,8 @@ static struct bw_g *global_get_locked(struct bw_p *p, u32 max)
 
 	for (n = min(n, max); n > 1; n--)
 		bw_runq_put(&p->q, bw_glist_pop(all), &spill);
+	if (first)
+		bw_count(p, BW_COUNT_globals);
 	return first;
 }
 
@@ -266,10 +268,14 @@ static struct bw_g *find(struct bw_m *m)
 	if (unlikely(READ_ONCE(m->asked) & BW_ASK_STOP))
 		bw_rest_asked(m);
 	g = global_get(m->p, GLOBAL_BATCH);
-	for (round = 1; !g && round <= STEAL_ROUNDS && may_spin(m); round++)
-		g = steal_round(m, round == STEAL_ROUNDS);
 	if (g)
 		return g;
+	for (round = 1; !g && round <= STEAL_ROUNDS && may_spin(m); round++)
+		g = steal_round(m, round == STEAL_ROUNDS);
+	if (g) {
+		bw_count(m->p, BW_COUNT_steals);
+		return g;
+	}
 	bw_lock(&bw_sched.lock);
 	if (READ_ONCE(m->p->drop))
 		goto out;
@@ -317,7 +323,7 @@ static struct bw_g *next(struct bw_m *m)
 			continue;
 		if (m->spinning)
 			bw_spin_end(m, true);
-		if (likely(!g->locked))
+		if (likely(!g->locks))
 			return g;
 		bw_m_pass(m, g);
 	}
@@ -345,13 +351,13 @@ static void ended(struct bw_m *m, struct bw_g *g, enum bw_g_state from)
 {
 	bool first;
 
-	if (unlikely(g->locked)) {
+	if (unlikely(g->locks)) {
 		m->ended = true;
 		m->locked = NULL;
-		g->locked = NULL;
 		g->locks = 0;
 	}
 	bw_fiber_free(&g->fiber);
+	bw_count(m->p, BW_COUNT_ended);
 	first = g == READ_ONCE(bw_sched.first) && from == BW_G_RUNNING;
 	bw_g_move(g, from, BW_G_FREE);
 	bw_g_put(m, g);
@@ -363,6 +369,7 @@ static void yielded(struct bw_m *m, struct bw_g *g)
 {
 	struct bw_glist spill = { .nr = 0 };
 
+	bw_count(m->p, BW_COUNT_yields);
 	bw_g_move(g, BW_G_RUNNING, BW_G_RUNNABLE);
 	if (bw_runq_put(&m->p->q, g, &spill))
 		bw_global_put(&spill);
@@ -373,6 +380,7 @@ static bool put_away(struct bw_m *m, struct bw_g *g)
 {
 	switch ((enum bw_after)m->after) {
 	case BW_AFTER_PARK:
+		bw_count(m->p, BW_COUNT_parks);
 		bw_g_move(g, BW_G_RUNNING, BW_G_PARKED);
 		if (!m->commit || m->commit(g, m->commit_arg))
 			return false;	/* and is no longer ours */

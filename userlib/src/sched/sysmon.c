@@ -17,7 +17,7 @@
  */
 #include <time.h>
 
-#include "sched.h"
+#include "eyes.h"
 
 #define SHORTEST	20000ULL
 #define LONGEST		10000000ULL
@@ -108,6 +108,8 @@ static bool sleep_while_idle(void)
 {
 	bool idle;
 
+	if (bw_eyes_are_open())
+		return false;
 	bw_lock(&bw_sched.lock);
 	idle = bw_sched.nr_idle_p == bw_sched.nr_live_p;
 	if (idle)
@@ -137,6 +139,8 @@ static void *sysmon_main(void *arg)
 	while (!READ_ONCE(sysmon.end)) {
 		u64 now = now_ns();
 
+		bw_clock_tick();
+		bw_eyes_look(now);
 		if (look(now)) {
 			vain = 0;
 		} else if (sleep_while_idle()) {
@@ -156,6 +160,12 @@ void bw_sysmon_kick(void)
 	/* pairs with sleep_while_idle() and nap(): one kick for one sleep */
 	if (xchg(&bw_sched.sysmon_asleep, 0))
 		bw_parker_unpark(&bw_sched.sysmon);
+}
+
+void bw_sysmon_poke(void)
+{
+	xchg(&bw_sched.sysmon_asleep, 0);
+	bw_parker_unpark(&bw_sched.sysmon);
 }
 
 int bw_sysmon_start(void)

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+/*
+ * backtrace: how a G came to where it waits.
+ *
+ *	bw_dump()		dump.c
+ *	  bw_backtrace()	<- here: where to begin
+ *	    bw_unwind()		base/unwind.c
+ *
+ * A G that is off its stack left a frame of bw_switch() there; one that is in a
+ * call left a note in its M (bw_call_note()).
+ *
+ * K1. If the G was in the same place before and after, nobody wrote to the stack
+ *     in between but who came back to the same place: what was read is whole, or
+ *     it is not told.
+ */
+#include "base/unwind.h"
+#include "eyes.h"
+
+#if defined(__x86_64__)
+#define FRAME_BYTES	56U
+#elif defined(__aarch64__)
+#define FRAME_BYTES	160U
+#endif
+
+/* The frame of switch_<arch>.S, as registers. */
+__attribute__((no_sanitize_address, no_sanitize_thread, noinline))
+static void from_switch(struct bw_unwind *u, u64 sp)
+{
+	const u64 *frame = (const u64 *)(uintptr_t)sp;
+	u32 i;
+
+#if defined(__x86_64__)
+	static const u32 reg[] = { 15, 14, 13, 12, 3, BW_UNWIND_FP };
+
+	for (i = 0; i < ARRAY_SIZE(reg); i++)
+		bw_unwind_set(u, reg[i], frame[i]);
+	u->pc = frame[6];
+	bw_unwind_set(u, BW_UNWIND_SP, sp + FRAME_BYTES);
+#elif defined(__aarch64__)
+	for (i = 0; i < 11; i++)
+		bw_unwind_set(u, 19 + i, frame[i]);
+	u->pc = frame[11];
+	bw_unwind_set(u, BW_UNWIND_SP, sp + FRAME_BYTES);
+#endif
+}
+
+__attribute__((no_sanitize_address, no_sanitize_thread, noinline))
+static u64 from_call(struct bw_unwind *u, const struct bw_m *m)
+{
+	const volatile struct bw_call *call = &m->call;
+
+	u->pc = call->pc;
+	bw_unwind_set(u, BW_UNWIND_FP, call->fp);
+	bw_unwind_set(u, BW_UNWIND_SP, call->sp);
+	return call->sp;
+}
+
+u32 bw_backtrace(const struct bw_g_view *v, u64 *pc, u32 max)
+{
+	u64 low = (u64)(uintptr_t)v->stack, at = v->sp;
+	struct bw_unwind u = { .known = 0 };
+	struct bw_g_view after;
+	u32 nr;
+
+	if (!v->stack || v->state == BW_G_FREE || v->state == BW_G_RUNNING)
+		return 0;
+	u.hi = low + bw_sched.stack_bytes;
+	if (v->state == BW_G_BLOCKED)
+		at = from_call(&u, v->m);
+	else if (at >= low && at <= u.hi - FRAME_BYTES)
+		from_switch(&u, at);
+	if (!u.known || at < low || at > u.hi)
+		return 0;
+	u.lo = at;
+	nr = bw_unwind(&u, pc, max);
+	bw_g_look(v->g, &after);
+	if (after.state != v->state || after.sp != v->sp || after.id != v->id)
+		return 0;
+	return nr;
+}
