@@ -139,7 +139,8 @@ static __attribute__((noinline)) void each(struct each *e)
 		bw_throw("stacks are looked at while the world runs");
 	/* all of it was published before we saw them at rest (O2) */
 	for (m = READ_ONCE(bw_sched.all_m); m; m = m->all)
-		if (READ_ONCE(m->rest.live))
+		/* pairs with bw_rest_join(): it may just begin */
+		if (smp_load_acquire(&m->rest.live))
 			of_m(e, m, m == self ? bw_sp() : m->rest.sp);
 	if (e->waiting)
 		bw_g_each(each_g, e);
