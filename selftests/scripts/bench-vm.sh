@@ -5,7 +5,7 @@
 # matter. Prints a table per part.
 #
 #	KERNELS="6.1 6.12 7.x"	on which kernels
-#	ONLY="sweep fork"	which parts: those of bench/main.c
+#	ONLY="sweep fork"	which parts: those of bench/main.c, and malloc
 #	APPEND=STR		kernel command line, to see what a setting costs
 set -u
 
@@ -13,14 +13,19 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top" || exit 1
 out=${O:-build}
 # memcg last: kernels account more from the first memory cgroup on.
-parts=${ONLY:-pages calls huge sweep shrink meta stack fork arenas memcg}
+parts=${ONLY:-pages calls huge sweep shrink meta stack fork arenas malloc memcg}
 mkdir -p "$out/bench" "$out/static"
 ${CC:-gcc} -static -O2 -Wall -Wextra -Werror -Iuapi selftests/bench/*.c \
 	-o "$out/static/bench" || exit 1
 
 lines=()
 for p in $parts; do
-	lines+=("timeout=800 $out/static/bench $p")
+	if [ "$p" = malloc ]; then
+		make -s O="$out" "$out/static/malloc_fault" || exit 1
+		lines+=("timeout=800 $out/static/malloc_fault")
+	else
+		lines+=("timeout=800 $out/static/bench $p")
+	fi
 done
 
 # Self-tests of the kernel's ciphers go on for seconds behind the first programs,

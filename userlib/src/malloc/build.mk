@@ -105,8 +105,18 @@ check-malloc: $(bw-malloc-so) $(bw-malloc-runs:%=$(O)/%) \
 # For a machine with the module, and a VM: BURROW_MODE=kernel malloc_api_test.
 bw-malloc-static := $(bw-malloc-tests-preload:%=$(O)/static/%)
 
+# And what make bench-vm ONLY=malloc runs.
+-include $(O)/rel/userlib/bench/malloc_fault.d
+$(O)/static/malloc_fault: $(O)/rel/userlib/bench/malloc_fault.o \
+		$(bw-malloc-obj-rel) $(bw-malloc-below:%.c=$(O)/rel/%.o)
+
 $(O)/static/malloc_%: $(O)/rel/userlib/tests/malloc_%.o $(bw-malloc-obj-rel) \
 		$(bw-malloc-below:%.c=$(O)/rel/%.o)
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
+
+$(O)/static/malloc_fault:
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
