@@ -85,6 +85,16 @@ static void realloc_what_is_not_ours(void)
 	keep = bw_mem_realloc(keep, 10);
 }
 
+static void write_after_free(void)
+{
+	char *p = bw_mem_malloc(100);
+
+	bw_mem_free(p);
+	keep = p;
+	((char *)keep)[70] = 1;
+	keep = bw_mem_malloc(100);
+}
+
 static const struct row {
 	const char *name;
 	void (*fn)(void);
@@ -101,6 +111,8 @@ static const struct row {
 	  "", "no block begins there: byte 16 of slot" },
 	{ "a free inside of a block is found at once with verify=1",
 	  free_inside, "verify=1", "no block begins there: byte 16" },
+	{ "a write to what was freed is found with clobberfree=1",
+	  write_after_free, "clobberfree=1", "byte 70 of the block of" },
 	{ "a double free of a large block is fatal", free_large_twice, "",
 	  "it was freed before, or no block begins there" },
 	{ "a free inside of a large block is fatal", free_inside_large, "",
@@ -123,9 +135,22 @@ static void is_fatal(void)
 	snprintf(arg, sizeof(arg), "%zu", (size_t)(row - rows));
 	status = mrig_again(arg, row->burrow, said, sizeof(said));
 	if (!EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT) ||
-	    !EXPECT(strstr(said, "burrow: fatal: free(")) ||
+	    !EXPECT(strstr(said, "burrow: fatal: ")) ||
 	    !EXPECT(strstr(said, row->says)))
 		printf("# status %x, said: %s\n", (unsigned int)status, said);
+}
+
+/* What is freed is filled, what is a block is not touched. */
+static int clobbered(void)
+{
+	unsigned char *p = bw_mem_malloc(100), *other = bw_mem_malloc(100);
+
+	keep = p;
+	mrig_fill(p, 100, 1);
+	mrig_fill(other, 100, 2);
+	bw_mem_free(p);
+	p = keep;
+	return !mrig_holds(p, 100, 0xdf) || !mrig_holds(other, 100, 2);
 }
 
 /* Until there is none; a linked list of them, and how many. */
@@ -208,6 +233,11 @@ static void a_full_window_is_NULL_and_ENOMEM_and_works_on(void)
 	runs_well("window", "window=64M");
 }
 
+static void clobberfree_fills_what_is_freed(void)
+{
+	runs_well("clobber", "clobberfree=1");
+}
+
 static void what_is_kept_for_others_is_the_last_resort(void)
 {
 	runs_well("resort", "window=64M");
@@ -275,6 +305,8 @@ static int again(const char *arg)
 {
 	if (!strcmp(arg, "window"))
 		return out_of_memory(32 << 20);
+	if (!strcmp(arg, "clobber"))
+		return clobbered();
 	if (!strcmp(arg, "resort"))
 		return last_resort();
 	if (!strcmp(arg, "limit"))
@@ -291,6 +323,7 @@ int main(int argc, char **argv)
 		return again(argv[1]);
 	for (row = rows; row < rows + NR_ROWS; row++)
 		tap_run(row->name, is_fatal);
+	TEST(clobberfree_fills_what_is_freed);
 	TEST(a_full_window_is_NULL_and_ENOMEM_and_works_on);
 	TEST(what_is_kept_for_others_is_the_last_resort);
 	TEST(an_address_space_limit_is_NULL_and_ENOMEM_and_works_on);

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh BUILD RESULTS PROGRAM...: runs each, shows its TAP, keeps it in
+# run.sh BUILD RESULTS PROGRAM[@BURROW]...: runs each, with BURROW set to what
+# stands behind the @ ("+" for ","), shows its TAP, keeps it in
 # RESULTS/lib-<flavour>-<test>.tap. A program that ends badly without saying
 # which test failed (a sanitizer, a crash, no plan) gets a line for that.
 set -u
@@ -15,7 +16,10 @@ for prog in "$@"; do
 	name=$(echo "$prog" | sed 's|/tests/|-|')
 	tap=$results/lib-$name.tap
 	echo "# $name"
-	"$build/$prog" > "$tap" 2> "$tap.err"
+	options=
+	[ "$prog" = "${prog#*@}" ] || options=$(echo "${prog#*@}" | tr + ,)
+	env ${options:+"BURROW=$options"} "$build/${prog%@*}" \
+		> "$tap" 2> "$tap.err"
 	status=$?
 	if [ $status -ne 0 ]; then
 		bad=1

@@ -95,11 +95,18 @@ bw-malloc-runs := \
 	$(foreach f,rel dbg asan clang,$(bw-malloc-tests:%=$(f)/tests/%)) \
 	$(bw-malloc-tests-threads:%=tsan/tests/%)
 
+# ... and with the options that check more.
+bw-malloc-runs-with := \
+	$(foreach t,malloc_api_test malloc_trace_test,\
+		dbg/tests/$(t)@guard=1 dbg/tests/$(t)@clobberfree=1 \
+		dbg/tests/$(t)@clobberfree=1+verify=1)
+
 .PHONY: check-malloc
 check-malloc: $(bw-malloc-so) $(bw-malloc-runs:%=$(O)/%) \
 		$(bw-malloc-tests-preload:%=$(O)/preload/%) \
 		$(O)/preload/malloc_early $(O)/preload/early.so
-	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-malloc-runs)
+	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-malloc-runs) \
+		$(bw-malloc-runs-with)
 	@bash userlib/tests/preload.sh $(O) $(RESULTS) $(bw-malloc-tests-preload)
 
 # For a machine with the module, and a VM: BURROW_MODE=kernel malloc_api_test.

@@ -2,6 +2,7 @@
 /* depot_span: the lower floor of the depot (depot.h). */
 #include "base/throw.h"
 #include "depot_span.h"
+#include "heap/mcache_hook.h"
 
 #define TWICE	"it was freed before"
 
@@ -35,6 +36,8 @@ struct bw_mspan *bw_depot_span_get(struct bw_depot *d)
 	bw_mspan_format(s, mc->nelems, mc->size, mc->divmul);
 	s->wbytes = 0;
 	bw_unlock(&s->lock);
+	if (unlikely(bw_depots_heap()->clobberfree))
+		memset(s->base, BW_CLOBBER, (size_t)mc->nelems * mc->size);
 	span_set_class(s, d->cls);
 	return s;
 }
@@ -88,10 +91,21 @@ static u32 cut_span(struct bw_mspan *s, void **slot, u32 want)
 	return n;
 }
 
+static void clobber_check(const char *p, u32 size)
+{
+	u32 i;
+
+	for (i = 0; i < size; i++)
+		if ((u8)p[i] != BW_CLOBBER)
+			bw_fatal("clobberfree: byte %u of the block of %u "
+				 "bytes at %p was written to after it was "
+				 "freed: 0x%x", i, size, p, (u8)p[i]);
+}
+
 /* From the end of @slot downwards: what comes first is to be taken first. */
 u32 bw_depot_cut_locked(struct bw_depot *d, void **slot, u32 want)
 {
-	u32 n = 0;
+	u32 n = 0, i;
 
 	while (n < want) {
 		struct bw_mspan *s;
@@ -112,6 +126,9 @@ u32 bw_depot_cut_locked(struct bw_depot *d, void **slot, u32 want)
 	d->nr_free -= n;
 	if (unlikely(n < want))
 		memmove(slot, slot + want - n, n * sizeof(*slot));
+	if (unlikely(bw_depots_heap()->clobberfree))
+		for (i = 0; i < n; i++)
+			clobber_check(slot[i], bw_mclass[d->cls].size);
 	return n;
 }
 
@@ -162,7 +179,7 @@ void bw_depot_sort_locked(struct bw_depot *d, void *const *slot, u32 nr)
 		}
 		slot_back(d, s, p);
 		if (unlikely(clobber))
-			memset(p, 0xdf, s->elem_size);
+			memset(p, BW_CLOBBER, s->elem_size);
 	}
 	d->nr_free += nr;
 }
