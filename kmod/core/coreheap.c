@@ -228,6 +228,47 @@ int bw_core_span_free(struct bw_core *core, u32 page, u32 gen,
 	return 0;
 }
 
+int bw_core_span_extend(struct bw_core *core, u32 page, u32 gen, u32 npages,
+			struct bw_run *tail)
+{
+	u32 had, more, lazy;
+	u64 word;
+	int err = bw_core_span_find(core, page, gen, &word);
+
+	if (err)
+		return err;
+	had = burrow_word_low(word);
+	if (npages <= had)
+		return -EINVAL;
+	more = npages - had;
+	if (npages >> BURROW_W_NPAGES_BITS ||
+	    bw_pagemap_run(map_of(core, page), page + had, more) < more)
+		return -ENOSPC;
+	*tail = (struct bw_run){ page + had, more, gen };
+	lazy = move_pages(core, tail->page, more, false);
+	core->nr_live += more;
+	bw_span_extend(core, page, npages, lazy ? BURROW_W_NEEDZERO : 0);
+	return 0;
+}
+
+int bw_core_span_trim(struct bw_core *core, u32 page, u32 gen, u32 npages,
+		      struct bw_run *tail)
+{
+	u64 word;
+	int err = bw_core_span_find(core, page, gen, &word);
+
+	if (err)
+		return err;
+	if (!npages || npages >= burrow_word_low(word))
+		return -EINVAL;
+	*tail = (struct bw_run){ page + npages, burrow_word_low(word) - npages,
+				 gen };
+	bw_span_trim(core, page, npages);
+	core->nr_live -= tail->npages;
+	move_pages(core, tail->page, tail->npages, true);
+	return 0;
+}
+
 int bw_core_discard_begin(struct bw_core *core, u32 page, u32 npages,
 			  struct bw_run *out)
 {

@@ -13,6 +13,9 @@
  *	   v  |
  *	RECLAIMING     reclaim_begin: lazy pages only
  *
+ * A live span grows by free pages behind it (span_extend) and gives its last
+ * ones back (span_trim); its name stays.
+ *
  * DISCARDING and RECLAIMING span the time in which the host takes frames away
  * without the lock: nothing else may allocate, free or reclaim those pages.
  *
@@ -122,6 +125,18 @@ int bw_core_span_find(const struct bw_core *core, u32 page, u32 gen, u64 *word);
 /* The same errnos. */
 int bw_core_span_free(struct bw_core *core, u32 page, u32 gen,
 		      struct bw_run *out);
+
+/*
+ * A live span becomes @npages long, where it is: longer, or shorter but not
+ * empty. @tail is what came or went; what came has frames if it was lazy, and
+ * then the head says needzero. In huge arenas the caller gives whole units.
+ * -EINVAL: it would not; -ENOSPC: what is behind it is not free, or no arena of
+ * its kind; and the errnos of find.
+ */
+int bw_core_span_extend(struct bw_core *core, u32 page, u32 gen, u32 npages,
+			struct bw_run *tail);
+int bw_core_span_trim(struct bw_core *core, u32 page, u32 gen, u32 npages,
+		      struct bw_run *tail);
 
 /*
  * Claims pages [page, page + npages) of one live span. -ESTALE: not inside one

@@ -49,6 +49,32 @@ void bw_span_erase(struct bw_core *core, u32 page)
 	fill(core, page + 1, npages - 1, 0);
 }
 
+static u64 with_length(u64 head, u32 npages)
+{
+	return head - burrow_word_low(head) + npages;
+}
+
+void bw_span_extend(struct bw_core *core, u32 page, u32 npages, u64 flags)
+{
+	u64 head = *bw_span_word(core, page);
+	u32 had = burrow_word_low(head);
+
+	fill(core, page + had, npages - had,
+	     burrow_word_body(page, burrow_word_gen(head)));
+	/* pairs with the acquire load of whoever looks a span up (S3) */
+	smp_store_release(bw_span_word(core, page),
+			  with_length(head, npages) | flags);
+}
+
+void bw_span_trim(struct bw_core *core, u32 page, u32 npages)
+{
+	u64 *word = bw_span_word(core, page);
+	u32 had = burrow_word_low(*word);
+
+	WRITE_ONCE(*word, with_length(*word, npages));
+	fill(core, page + npages, had - npages, 0);
+}
+
 void bw_span_set_state(struct bw_core *core, u32 page, u32 state)
 {
 	u64 *word = bw_span_word(core, page);

@@ -27,6 +27,8 @@ enum story_op {
 	STORY_BATCH,		/* a: pages, b: spans, c: kind; want: how many */
 	STORY_FREE,		/* the slot; want: 0 or -E */
 	STORY_FIND,		/* the slot; want: 0 or -E */
+	STORY_EXTEND,		/* the slot, a: pages; want: first new page or -E */
+	STORY_TRIM,		/* the slot, a: pages; want: first one gone or -E */
 	STORY_TOUCH,		/* a: page, b: pages become resident */
 	STORY_UNTOUCH,		/* a: page, b: pages lose their frames */
 	STORY_DISCARD,		/* a: page, b: pages; want: head page or -E */
@@ -74,6 +76,8 @@ struct coreheap_row {
 #define BATCH(k, s, n, nr, w)	{ STORY_BATCH, (s), (n), (nr), (k), (w) }
 #define FIND(s, w)		{ STORY_FIND, (s), 0, 0, 0, (w) }
 #define FREE(s, w)		{ STORY_FREE, (s), 0, 0, 0, (w) }
+#define EXTEND(s, n, w)		{ STORY_EXTEND, (s), (n), 0, 0, (w) }
+#define TRIM(s, n, w)		{ STORY_TRIM, (s), (n), 0, 0, (w) }
 #define TOUCH(p, n)		{ STORY_TOUCH, 0, (p), (n), 0, 0 }
 #define UNTOUCH(p, n)		{ STORY_UNTOUCH, 0, (p), (n), 0, 0 }
 #define DISCARD(s, p, n, w)	{ STORY_DISCARD, (s), (p), (n), 0, (w) }
@@ -133,6 +137,45 @@ static const struct coreheap_row coreheap_rows[] = {
 	  { MAP(0), ALLOC(0, 2, 0, 0), USABLE(0, 1), USABLE(2, 0), TOUCH(1, 1),
 	    FREE(0, 0), USABLE(0, 0), USABLE(1, 1), USABLE(AT(1, 0), 0),
 	    USABLE(AT(6, 0), 0), USABLE(~0U, 0) } },
+	{ "a span grows into the free pages behind it and keeps its name",
+	  { MAP(0), ALLOC(0, 3, 0, 0), ALLOC(1, 2, 0, 3), FREE(1, 0),
+	    EXTEND(0, 10, 3), FIND(0, 0), SPANS(1), LIVE(10),
+	    NR_FREE(ARENA - 10), NEEDZERO(0, 0), UNUSED(9, 1, 0),
+	    UNUSED(10, 1, 1), ALLOC(1, 1, 0, 10), FREE(0, 0), LIVE(1),
+	    NR_FREE(ARENA - 1) } },
+	{ "a span does not grow over what is not free",
+	  { MAP(0), ALLOC(0, 3, 0, 0), ALLOC(1, 2, 0, 3), ALLOC(2, 1, 0, 5),
+	    FREE(1, 0), EXTEND(0, 6, -ENOSPC), LIVE(4), EXTEND(0, 5, 3),
+	    EXTEND(0, 6, -ENOSPC), FREE(2, 0), TOUCH(4, 1), FREE(0, 0),
+	    ALLOC(0, 4, 0, 0), RECLAIM(1, 0, ARENA, 9, 4),
+	    EXTEND(0, 5, -ENOSPC), RECLAIM_END(1), EXTEND(0, 5, 4),
+	    NEEDZERO(0, 0) } },
+	{ "growing over lazy pages says needzero",
+	  { MAP(0), ALLOC(0, 1, 0, 0), ALLOC(1, 4, 0, 1), TOUCH(3, 1),
+	    FREE(1, 0), LAZY(1), EXTEND(0, 3, 1), NEEDZERO(0, 0), LAZY(1),
+	    EXTEND(0, 4, 3), NEEDZERO(0, 1), LAZY(0), FREE(0, 0), LAZY(1) } },
+	{ "a span grows from arena to arena of its kind and no further",
+	  { MAP(0), MAP(1), MAP_OF(STACK, 2), ALLOC(0, ARENA - 1, 0, 0),
+	    EXTEND(0, 2 * ARENA, ARENA - 1), LIVE(2 * ARENA), NR_FREE(ARENA),
+	    EXTEND(0, 2 * ARENA + 1, -ENOSPC), FREE(0, 0), UNMAP(1),
+	    ALLOC(0, ARENA, 0, 0), EXTEND(0, ARENA + 1, -ENOSPC) } },
+	{ "at the end of the window there is nothing to grow into",
+	  { MAP(5), ALLOC(0, ARENA, 0, AT(5, 0)), EXTEND(0, ARENA + 1, -ENOSPC),
+	    EXTEND(0, 1U << 27, -ENOSPC), EXTEND(0, ~0U, -ENOSPC) } },
+	{ "a span that ended or is being discarded does not change its length",
+	  { MAP(0), ALLOC(0, 4, 0, 0), DISCARD(1, 1, 1, 0), EXTEND(0, 5, -EBUSY),
+	    TRIM(0, 3, -EBUSY), DISCARD_END(1), EXTEND(0, 5, 4), TRIM(0, 3, 3),
+	    FREE(0, 0), EXTEND(0, 6, -ESTALE), TRIM(0, 2, -ESTALE) } },
+	{ "longer is not as long, and shorter is neither as long nor nothing",
+	  { MAP(0), ALLOC(0, 4, 0, 0), EXTEND(0, 4, -EINVAL),
+	    EXTEND(0, 3, -EINVAL), TRIM(0, 4, -EINVAL), TRIM(0, 5, -EINVAL),
+	    TRIM(0, 0, -EINVAL), LIVE(4), TRIM(0, 1, 1), LIVE(1) } },
+	{ "what a span gives back is free, and lazy where somebody saw it",
+	  { MAP(0), ALLOC(0, 10, 0, 0), TOUCH(7, 2), TRIM(0, 6, 6), LAZY(2),
+	    LIVE(6), SPANS(1), NR_FREE(ARENA - 6), FIND(0, 0),
+	    UNUSED(6, ARENA - 6, 1), USABLE(6, 0), USABLE(7, 1),
+	    ALLOC(1, 1, 0, 6), NEEDZERO(1, 0), ALLOC(2, 1, 0, 7),
+	    NEEDZERO(2, 1), FREE(0, 0), LIVE(2) } },
 	{ "reclaim takes the first lazy run and no more than asked",
 	  { MAP(0), ALLOC(0, 100, 0, 0), TOUCH(10, 80), FREE(0, 0),
 	    RECLAIM(1, 0, ARENA, 70, 10), LENGTH(1, 70), STATE(1, 3), LAZY(10),

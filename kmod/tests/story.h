@@ -41,6 +41,19 @@ static inline s64 story_batch(struct bw_core *core,
 	return got;
 }
 
+/* The first page that came or went. */
+static inline s64 story_resize(struct bw_core *core,
+			       const struct story_step *st,
+			       const struct bw_run *run)
+{
+	struct bw_run tail;
+	int err = st->op == STORY_EXTEND ?
+		  bw_core_span_extend(core, run->page, run->gen, st->a, &tail) :
+		  bw_core_span_trim(core, run->page, run->gen, st->a, &tail);
+
+	return err ? err : (s64)tail.page;
+}
+
 /* A good name gives the head word, too. */
 static inline s64 story_find(const struct bw_core *core,
 			     const struct bw_run *run)
@@ -119,6 +132,9 @@ static inline s64 story_do(struct scene *sc, const struct story_step *st,
 		return story_batch(core, st, run);
 	case STORY_FREE:
 		return bw_core_span_free(core, run->page, run->gen, &freed);
+	case STORY_EXTEND:
+	case STORY_TRIM:
+		return story_resize(core, st, run);
 	case STORY_TOUCH:
 		bw_core_set_resident(core, st->a, st->b);
 		return 0;

@@ -200,6 +200,21 @@ static bool move_arena(struct pair *p, const struct life *l)
 	return pair_unmap(p, index);
 }
 
+/* Mostly a little longer or shorter than it is. */
+static bool move_resize(struct pair *p, const struct life *l)
+{
+	const struct model_run *run = draw_run(p);
+	u32 gen, npages;
+	bool longer = below(2);
+
+	if (!run)
+		return true;
+	gen = run->gen + !below(16);
+	npages = longer ? run->npages + below(below(2) ? 70 : l->large) :
+			  below(run->npages + 1);
+	return pair_resize(p, run->page, gen, npages, longer);
+}
+
 static bool move(struct pair *p, const struct life *l, bool flood)
 {
 	u32 dice = below(1000), page;
@@ -218,8 +233,10 @@ static bool move(struct pair *p, const struct life *l, bool flood)
 	if (dice < 850)
 		return !p->nr_claims ||
 		       pair_claim_end(p, below(p->nr_claims));
-	if (dice < 950)
+	if (dice < 910)
 		return move_touch(p, dice % 4);
+	if (dice < 970)
+		return move_resize(p, l);
 	page = draw_page(l);
 	return pair_ask(p, page, 1 + below(64));
 }

@@ -273,6 +273,21 @@ void model_run_move(struct model *m, struct model_run *run,
 	run->state = state;
 }
 
+void model_run_resize(struct model *m, struct model_run *run, u32 npages)
+{
+	u32 i;
+
+	for (i = run->page + run->npages; i < run->page + npages; i++) {
+		run->needzero |= model_is_resident(m, i);
+		set_page(m, i, run->state, model_is_resident(m, i));
+		arena_of(m, i)->owner[i % BURROW_ARENA_PAGES] =
+			(u32)(run - m->run);
+	}
+	for (i = run->page + npages; i < run->page + run->npages; i++)
+		set_page(m, i, MODEL_FREE, model_is_resident(m, i));
+	run->npages = npages;
+}
+
 void model_set_resident(struct model *m, u32 page, u32 npages, bool resident)
 {
 	u32 i;

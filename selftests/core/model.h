@@ -117,6 +117,9 @@ void model_run_del(struct model *m, struct model_run *run);
 void model_run_move(struct model *m, struct model_run *run,
 		    enum model_state state);
 
+/* The run gets longer or shorter, at its end. */
+void model_run_resize(struct model *m, struct model_run *run, u32 npages);
+
 void model_set_resident(struct model *m, u32 page, u32 npages, bool resident);
 
 #endif

@@ -267,8 +267,30 @@ mutant 'a claim stands though its arena went' $m \
 	'/^bool bw_core_run_is_there/,/^}/s/return find_run/return !find_run/'
 mutant 'check does not see a head that is too long' $m \
 	's/if (all.covered != all.claimed)/if (!core)/'
+mutant 'a span grows over what is not free' $m \
+	's/page + had, more) < more)/page + had, more) < 1)/'
+mutant 'a span grows one page short of what is free only' $m \
+	's/page + had, more) < more)/page + had, more + 1) <= more)/'
+mutant 'a span grows over seen pages and says nothing' $m \
+	's/lazy ? BURROW_W_NEEDZERO : 0);/0);/'
+mutant 'a span that grows is live as before' $m \
+	's/core->nr_live += more;//'
+mutant 'a span that shrinks is live as before' $m \
+	's/core->nr_live -= tail->npages;//'
+mutant 'a span grows to a length it has' $m \
+	's/if (npages <= had)/if (npages < had)/'
+mutant 'a span shrinks to nothing' $m \
+	's/if (!npages || npages >= burrow_word_low(word))/if (npages >= burrow_word_low(word))/'
+mutant 'a span grows while it is discarded' $m \
+	'/^int bw_core_span_extend/,/^}/s/if (err)/if (err \&\& err != -EBUSY)/'
+mutant 'a span grows longer than its head word can say' $m \
+	's/if (npages >> BURROW_W_NPAGES_BITS ||/if (!npages ||/'
 
 m=span.c
+mutant 'a span is longer before its bodies are there' $m \
+	'/^void bw_span_extend/,/^}/s/^\tfill(core, page + had, npages - had,$/\tsmp_store_release(bw_span_word(core, page), with_length(head, npages) | flags);\n&/'
+mutant 'a span that shrinks leaves bodies behind' $m \
+	's/fill(core, page + npages, had - npages, 0);//'
 mutant 'a span is seen before its bodies are there' $m \
 	's/^\tfill(core, page + 1, npages - 1,$/\tsmp_store_release(bw_span_word(core, page), head);\n&/'
 mutant 'a body has no generation' $m \

@@ -185,6 +185,54 @@ bool pair_free(struct pair *p, u32 page, u32 gen)
 	       pair_words(p, "free", gone.page, gone.npages);
 }
 
+/* What comes of it: pages behind the run that are free, and of its kind. */
+static int resize_wanted(const struct pair *p, const struct model_run *run,
+			 u32 npages, bool longer)
+{
+	const struct model *m = &p->model;
+	u32 kind = m->arena[run->page / BURROW_ARENA_PAGES]->kind, i;
+
+	if (longer ? npages <= run->npages : npages >= run->npages || !npages)
+		return -EINVAL;
+	for (i = run->npages; i < npages; i++)
+		if (!model_is_free(m, run->page + i) ||
+		    !model_is_of(m, run->page + i, kind))
+			return -ENOSPC;
+	return 0;
+}
+
+bool pair_resize(struct pair *p, u32 page, u32 gen, u32 npages, bool longer)
+{
+	struct model_run *run = model_run_at(&p->model, page);
+	int want = pair_name_is_good(p, page, gen), got;
+	struct bw_run out = { 0 }, tail;
+
+	if (p->why[0])
+		return false;
+	if (!want) {
+		npages += -npages % model_unit(p->model.arena[page /
+						BURROW_ARENA_PAGES]->kind);
+		want = resize_wanted(p, run, npages, longer);
+	}
+	got = longer ? bw_core_span_extend(&p->core, page, gen, npages, &out) :
+		       bw_core_span_trim(&p->core, page, gen, npages, &out);
+	if (got != want)
+		return pair_differs(p, "%u gen %u to %u pages is %d, not %d",
+				    page, gen, npages, got, want);
+	if (got)
+		return pair_counts(p, "resize");
+	tail = longer ? (struct bw_run){ page + run->npages,
+					 npages - run->npages, gen } :
+			(struct bw_run){ page + npages, run->npages - npages,
+					 gen };
+	model_run_resize(&p->model, run, npages);
+	if (memcmp(&out, &tail, sizeof(tail)))
+		return pair_differs(p, "resize gave %u+%u, not %u+%u", out.page,
+				    out.npages, tail.page, tail.npages);
+	return pair_words(p, "resize", tail.page, tail.npages) &&
+	       pair_words(p, "resize", page, min(npages, 2U));
+}
+
 /* Room for one claim more: without it the move is not made. */
 static bool claims_full(const struct pair *p)
 {

@@ -55,6 +55,8 @@ bool pair_alloc(struct pair *p, const struct bw_span_req *req, u32 nr);
 bool pair_free(struct pair *p, u32 page, u32 gen);
 /* Likewise; changes nothing. */
 bool pair_find(struct pair *p, u32 page, u32 gen);
+/* Likewise, and any length at all, which is rounded up to whole units. */
+bool pair_resize(struct pair *p, u32 page, u32 gen, u32 npages, bool longer);
 /* Any range at all; the claim is kept if there is room for it. */
 bool pair_discard(struct pair *p, u32 page, u32 npages);
 /* @page <= @end <= pages of the window, @most > 0. */

@@ -2,7 +2,7 @@
 /*
  * reader_test: whoever reads K-words while spans come and go (L2, S1, S2).
  *
- *	writer		bw_core_span_alloc(), bw_core_span_free()
+ *	writer		bw_core_span_alloc(), _extend(), _trim(), _free()
  *	reader		<- here: plain loads and an acquire, as a process does it
  *
  * The writer gives every span a class that follows from its generation, so
@@ -90,6 +90,19 @@ static void *reader(void *unused)
 	return unused;
 }
 
+/* Longer, once, if what is behind it is free; shorter; either may be refused. */
+static bool resize(const struct bw_run *at, u32 by)
+{
+	struct bw_run tail;
+	int err = bw_core_span_extend(&sc.core, at->page, at->gen,
+				      at->npages + 2 + by, &tail);
+
+	if (err)
+		return err == -ENOSPC;
+	return by % 2 || !bw_core_span_trim(&sc.core, at->page, at->gen,
+					    at->npages + 1 + by / 2, &tail);
+}
+
 /* Spans of all sizes, the oldest of a ring of 64 freed for the next. */
 static bool writer(u64 *nr_spans)
 {
@@ -106,7 +119,8 @@ static bool writer(u64 *nr_spans)
 		if (at->npages &&
 		    bw_core_span_free(&sc.core, at->page, at->gen, &out))
 			return false;
-		if (bw_core_span_alloc(&sc.core, &req, at))
+		if (bw_core_span_alloc(&sc.core, &req, at) ||
+		    (i % 2 && !resize(at, (u32)(i * 40503 >> 4) % 100)))
 			return false;
 	}
 	*nr_spans = i;

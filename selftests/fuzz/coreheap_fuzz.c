@@ -157,6 +157,16 @@ static bool move_rare(struct tape *t, struct heaps *h, u32 arg)
 	case 4:
 		run = some_run(t, p);
 		return !run || pair_find(p, run->page, run->gen - byte(t));
+	case 5:
+	case 6:
+		run = some_run(t, p);
+		return !run || pair_resize(p, run->page, run->gen,
+					   run->npages + length(t), true);
+	case 7:
+	case 8:
+		run = some_run(t, p);
+		return !run || pair_resize(p, run->page, run->gen, length(t),
+					   false);
 	default:
 		return true;
 	}
