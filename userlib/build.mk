@@ -54,6 +54,7 @@ bw-lib-src := \
 	userlib/src/backend/user_frame.c \
 	userlib/src/backend/user_park.c \
 	userlib/src/backend/user_reclaim.c \
+	userlib/src/backend/user_resize.c \
 	userlib/src/backend/user_span.c \
 	userlib/src/backend/user_stack.c \
 	userlib/src/backend/user_sweep.c \
@@ -93,6 +94,7 @@ bw-lib-src := \
 	userlib/src/heap/pageheap_open.c \
 	userlib/src/heap/pageheap_process.c \
 	userlib/src/heap/pageheap_release.c \
+	userlib/src/heap/pageheap_resize.c \
 	userlib/src/heap/mcentral.c \
 	userlib/src/heap/mcache.c \
 	userlib/src/heap/mcache_free.c \
@@ -121,7 +123,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	unwind_test sched_cpus_test sched_death_test sched_many_test \
 	sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
-	stack_test fork_test fork_storm_test \
+	stack_test fork_test fork_storm_test resize_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
 	sched_stop_test \
 	sched_eyes_test \

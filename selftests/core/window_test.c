@@ -71,6 +71,17 @@ static bool every_border_is_crossed(void)
 	return root_is(BURROW_MAX_PAGES, BURROW_MAX_PAGES, 0);
 }
 
+/* The words are one arena's, for all: what is refused has written none. */
+static bool refuses_to_grow(u32 npages)
+{
+	const struct bw_span_req one = { .npages = 1 };
+	struct bw_run run, tail;
+
+	return !bw_core_span_alloc(&core, &one, &run) &&
+	       bw_core_span_extend(&core, run.page, run.gen, npages, &tail) ==
+	       -ENOSPC && !bw_core_span_free(&core, run.page, run.gen, &tail);
+}
+
 /* Arenas go from the left; the first fit moves with them. */
 static bool first_fit_follows(void)
 {
@@ -119,6 +130,8 @@ int main(void)
 	       "a window full of arenas is one free run");
 	tap_ok(refuses(BURROW_MAX_PAGES),
 	       "a span of more pages than a head word can say is refused");
+	tap_ok(refuses_to_grow(BURROW_MAX_PAGES),
+	       "a span does not grow to more than that");
 	tap_ok(every_border_is_crossed(),
 	       "a run across any border of arenas is found");
 	tap_ok(first_fit_follows(),

@@ -207,6 +207,63 @@ static void a_block_that_grows_in_steps_is_seldom_moved(void)
 	bw_mem_free(p);
 }
 
+static void stamp(char *p, size_t n, size_t mark)
+{
+	size_t i;
+
+	for (i = 0; i + sizeof(i) <= n; i += 4096)
+		*(size_t *)(void *)(p + i) = mark + i;
+}
+
+static bool is_stamped(const char *p, size_t n, size_t mark)
+{
+	size_t i;
+
+	for (i = 0; i + sizeof(i) <= n; i += 4096)
+		if (*(const size_t *)(const void *)(p + i) != mark + i)
+			return false;
+	return true;
+}
+
+/* They are in each other's way: some move. */
+static void large_blocks_that_change_keep_what_is_in_them(void)
+{
+	uint64_t state = 4711;
+	size_t had[8] = { 0 }, n;
+	char *p[8] = { NULL };
+	unsigned int i, k;
+
+	for (k = 0; k < 400; k++) {
+		i = (unsigned int)(mrig_random(&state) % 8);
+		n = (200 << 10) + mrig_random(&state) % (k % 16 ? 2 << 20 :
+								  9 << 20);
+		p[i] = bw_mem_realloc(p[i], n);
+		if (!EXPECT(p[i]) || !EXPECT(is_stamped(p[i], n < had[i] ? n :
+							had[i], i)))
+			return;
+		EXPECT(bw_mem_usable_size(p[i]) >= n);
+		stamp(p[i], n, i);
+		had[i] = n;
+	}
+	EXPECT(mrig_heap_is_good());
+	for (i = 0; i < 8; i++)
+		bw_mem_free(p[i]);
+	EXPECT(mrig_heap_is_good());
+}
+
+static void a_large_block_that_shrinks_stays_and_gives_its_end_back(void)
+{
+	char *p = bw_mem_malloc(20 << 20), *q;
+
+	stamp(p, 20 << 20, 3);
+	q = bw_mem_realloc(p, 2 << 20);
+	/* a sanitizer knows the old length: there it is a copy */
+	EXPECT(q == p || mrig_is_watched());
+	EXPECT(is_stamped(q, 2 << 20, 3));
+	EXPECT(bw_mem_usable_size(q) < 3 << 20);
+	bw_mem_free(q);
+}
+
 static void success_and_free_leave_errno_alone(void)
 {
 	static void *p[200];
@@ -311,6 +368,8 @@ int main(void)
 	TEST(valloc_and_pvalloc_give_pages);
 	TEST(realloc_keeps_what_fits);
 	TEST(a_block_that_grows_in_steps_is_seldom_moved);
+	TEST(large_blocks_that_change_keep_what_is_in_them);
+	TEST(a_large_block_that_shrinks_stays_and_gives_its_end_back);
 	TEST(success_and_free_leave_errno_alone);
 	TEST(mallinfo2_follows_what_is_allocated);
 	TEST(malloc_trim_gives_memory_back);

@@ -38,6 +38,16 @@ static inline bool mrig_is_good(void)
 }
 #endif
 
+/* Somebody hears of each object: valgrind, a sanitizer, BURROW=clobberfree=1. */
+static inline bool mrig_is_watched(void)
+{
+#ifdef BW_MALLOC_INTERPOSE
+	return getenv("BURROW");
+#else
+	return bw_boot_heap()->hooks;
+#endif
+}
+
 /* The page heap too: nobody else may be calling. */
 static inline bool mrig_heap_is_good(void)
 {

@@ -30,6 +30,16 @@
 
 #define BW_NO_SLOT	(~0U)
 
+/* What span_resize may do. */
+#define BW_RESIZE_LAZY	(1U << 0)	/* new pages come by touch */
+#define BW_RESIZE_MOVE	(1U << 1)	/* to another place, if there is need */
+
+enum bw_fork_step {
+	BW_FORK_PREPARE,
+	BW_FORK_PARENT,
+	BW_FORK_CHILD,
+};
+
 /* A vector call takes at least so many elements: the bits of a word. */
 #define BW_MIN_BATCH	64U
 
@@ -81,6 +91,17 @@ struct bw_backend_ops {
 			  const struct burrow_span_ref *spans, u32 nr,
 			  u64 *freed, u32 *done, u32 *nr_freed, u64 *pages);
 
+	/*
+	 * A live span, the caller's alone, becomes @npages long. Where it does
+	 * not fit it moves, if it may, with what is in it, and *span is its
+	 * new name; who knows the old one has nothing. In huge arenas whole
+	 * units.
+	 * -EINVAL npages, a stack; -ESTALE; -EBUSY; -ENOSPC there or in the
+	 * window; -ENOMEM; -EOPNOTSUPP flag, or the backend cannot do that
+	 */
+	int (*span_resize)(struct bw_backend *be, u32 flags,
+			   struct burrow_span_ref *span, u32 npages);
+
 	/* About so many bytes of lazy memory, oldest first; *got were had. */
 	int (*lazy_reclaim)(struct bw_backend *be, u64 bytes, u64 *got);
 
@@ -110,13 +131,11 @@ struct bw_backend_ops {
 
 	/*
 	 * fork() is about to be, and was: no call is under way from the first
-	 * to the last (gate.h), and the window's page is restored for the child
-	 * when fork_child returns NULL. What it returns else says why the child
-	 * has no heap. The first two may be NULL, and none is for callers.
+	 * step to the last (gate.h), and the window's page is restored for the
+	 * child when the answer is NULL. What it is else says why the child
+	 * has no heap. Not for callers.
 	 */
-	void (*fork_prepare)(struct bw_backend *be);
-	void (*fork_parent)(struct bw_backend *be);
-	const char *(*fork_child)(struct bw_backend *be);
+	const char *(*fork)(struct bw_backend *be, enum bw_fork_step step);
 };
 
 /**

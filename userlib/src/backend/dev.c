@@ -239,6 +239,13 @@ static int dev_span_sweep(struct bw_backend *be, u32 flags,
 	return vector_end(err, arg.out_nr, arg.out_errno, done);
 }
 
+/* Who asked for it copies. */
+static int dev_span_resize(struct bw_backend *be, u32 flags,
+			   struct burrow_span_ref *span, u32 npages)
+{
+	return -EOPNOTSUPP;
+}
+
 static int dev_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 {
 	struct burrow_heap_reclaim arg = {
@@ -420,7 +427,7 @@ static int heap_anew(struct bw_dev *dev)
 }
 
 /* A clone that could not be made is known by its calls (kmod/fork.c). */
-static const char *dev_fork_child(struct bw_backend *be)
+static const char *fork_child(struct bw_backend *be)
 {
 	struct bw_dev *dev = to_dev(be);
 	struct burrow_heap_stats s = { .size = sizeof(s) };
@@ -433,6 +440,11 @@ static const char *dev_fork_child(struct bw_backend *be)
 		     "child of fork() has none" : NULL;
 }
 
+static const char *dev_fork(struct bw_backend *be, enum bw_fork_step step)
+{
+	return step == BW_FORK_CHILD ? fork_child(be) : NULL;
+}
+
 static const struct bw_backend_ops dev_ops = {
 	.close		= dev_close,
 	.arena_add	= dev_arena_add,
@@ -440,6 +452,7 @@ static const struct bw_backend_ops dev_ops = {
 	.span_free	= dev_span_free,
 	.span_reclaim	= dev_span_reclaim,
 	.span_sweep	= dev_span_sweep,
+	.span_resize	= dev_span_resize,
 	.lazy_reclaim	= dev_lazy_reclaim,
 	.stats		= dev_stats,
 	.thread_add	= dev_thread_add,
@@ -447,7 +460,7 @@ static const struct bw_backend_ops dev_ops = {
 	.park		= dev_park,
 	.unpark		= dev_unpark,
 	.check		= dev_check,
-	.fork_child	= dev_fork_child,
+	.fork		= dev_fork,
 };
 
 int bw_backend_open_dev(const struct bw_options *o, struct bw_backend **out)

@@ -130,6 +130,16 @@ static int fail_span_sweep(struct bw_backend *be, u32 flags,
 	return err || most == nr ? err : f->err;
 }
 
+static int fail_span_resize(struct bw_backend *be, u32 flags,
+			    struct burrow_span_ref *span, u32 npages)
+{
+	struct bw_failnth *f = to_failnth(be);
+
+	if (step_fails(f))
+		return f->err;
+	return f->inner->ops->span_resize(f->inner, flags, span, npages);
+}
+
 static int fail_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 {
 	struct bw_failnth *f = to_failnth(be);
@@ -198,6 +208,7 @@ static const struct bw_backend_ops failnth_ops = {
 	.span_free	= fail_span_free,
 	.span_reclaim	= fail_span_reclaim,
 	.span_sweep	= fail_span_sweep,
+	.span_resize	= fail_span_resize,
 	.lazy_reclaim	= fail_lazy_reclaim,
 	.stats		= fail_stats,
 	.thread_add	= fail_thread_add,

@@ -4,12 +4,12 @@
  *
  *	fork()
  *	  prepare()		<- here: no call is under way from here on
- *	    be->ops->fork_prepare()
+ *	    be->ops->fork(PREPARE)
  *	  _Fork()		the window's page is wiped in the child
  *	  parent()		<- here: calls go on
- *	    be->ops->fork_parent()
+ *	    be->ops->fork(PARENT)
  *	  child()		<- here
- *	    be->ops->fork_child()
+ *	    be->ops->fork(CHILD)
  *	    bw_window_inherit()	the heap is the child's, too
  *
  * N1. The list and its lock stand still from prepare() on: no backend comes or
@@ -97,8 +97,7 @@ static void prepare(void)
 		if (!be->forking)
 			continue;
 		bw_window_bequeath(&be->window);
-		if (be->ops->fork_prepare)
-			be->ops->fork_prepare(be);
+		be->ops->fork(be, BW_FORK_PREPARE);
 	}
 }
 
@@ -107,8 +106,8 @@ static void parent(void)
 	struct bw_backend *be;
 
 	for (be = forks.first; be; be = be->next) {
-		if (be->forking && be->ops->fork_parent)
-			be->ops->fork_parent(be);
+		if (be->forking)
+			be->ops->fork(be, BW_FORK_PARENT);
 		bw_gate_open(&be->gate);
 	}
 	bw_word_unlock(&forks.lock);
@@ -123,7 +122,7 @@ static void child(void)
 		bw_gate_reset(&be->gate);
 		if (!be->forking)
 			continue;
-		be->lost = be->ops->fork_child(be);
+		be->lost = be->ops->fork(be, BW_FORK_CHILD);
 		if (!be->lost)
 			bw_window_inherit(&be->window);
 		else

@@ -267,6 +267,7 @@ static const struct bw_backend_ops user_ops = {
 	.span_free	= bw_user_span_free,
 	.span_reclaim	= bw_user_span_reclaim,
 	.span_sweep	= bw_user_span_sweep,
+	.span_resize	= bw_user_span_resize,
 	.lazy_reclaim	= bw_user_lazy_reclaim,
 	.stats		= user_stats,
 	.thread_add	= bw_user_thread_add,
@@ -274,9 +275,7 @@ static const struct bw_backend_ops user_ops = {
 	.park		= bw_user_park,
 	.unpark		= bw_user_unpark,
 	.check		= user_check,
-	.fork_prepare	= bw_user_fork_prepare,
-	.fork_parent	= bw_user_fork_parent,
-	.fork_child	= bw_user_fork_child,
+	.fork		= bw_user_fork,
 };
 
 static u64 *kwords_make(const struct bw_window *w)

@@ -6,6 +6,7 @@
  *	user_span.c	spans: kmod/core under a lock
  *	user_stack.c	spans to run on, and their guards
  *	user_sweep.c	spans without a mark
+ *	user_resize.c	spans that get longer or shorter
  *	user_reclaim.c	what goes back to the system, and what goes first
  *	user_frame.c	frames: madvise() and mincore()
  *	user_park.c	thread slots: futexes
@@ -90,10 +91,12 @@ struct bw_guards {
  * struct bw_user_arena - an arena					[pages]
  * @core:	what the core keeps of it
  * @fenced:	a bit per page: a guard that is a mapping begins there
+ * @moved:	a bit per page: a span begins there that was moved to its place
  */
 struct bw_user_arena {
 	struct bw_core_arena core;
 	u64 fenced[BW_ARENA_WORDS];
+	u64 moved[BW_ARENA_WORDS];
 };
 
 /**
@@ -109,6 +112,7 @@ struct bw_user_arena {
  * @nr_alloc:	spans ever allocated				[pages]
  * @nr_free:	spans ever freed				[pages]
  * @nr_reclaimed: frames ever reclaimed				[pages]
+ * @nr_moved:	spans that are a mapping of their own (user_resize.c)	[pages]
  * @pieces:	where pages became lazy				[pages]
  * @guards:	see above					[pages]
  * @slots:	of the two below
@@ -131,6 +135,7 @@ struct bw_user {
 	u64 nr_alloc;
 	u64 nr_free;
 	u64 nr_reclaimed;
+	u32 nr_moved;
 	struct bw_piece *pieces;
 	struct bw_guards guards;
 
@@ -160,11 +165,13 @@ void bw_user_verify_locked(struct bw_user *u);
 /**
  * struct bw_claims - pages between a _begin and an _end of the core	[caller]
  * @nr:		how many
+ * @renew:	what is claimed is to be mapped anew (user_resize.c)
  * @frames:	given back so far
  * @claim:	in the order in which they were claimed
  */
 struct bw_claims {
 	u32 nr;
+	bool renew;
 	u64 frames;
 	struct bw_claim {
 		struct bw_run run;	/* what the core calls it */
@@ -190,8 +197,8 @@ int bw_user_take_locked(struct bw_user *u, const struct bw_span_req *req,
 void bw_user_untake(struct bw_user *u, const struct burrow_span_ref *ref,
 		    u32 nr);
 /*
- * Frees a span that has no guard and, unless @cl is NULL, claims its pages,
- * which may drop the lock when the span is gone.
+ * Frees a span that has no guard and, unless @cl is NULL, claims its pages. May
+ * drop the lock when the span is gone.
  */
 int bw_user_free_locked(struct bw_user *u, const struct burrow_span_ref *ref,
 			struct bw_claims *cl, u32 *npages);
@@ -213,6 +220,20 @@ int bw_stacks_free_locked(struct bw_user *u, const struct burrow_span_ref *ref,
 int bw_user_span_sweep(struct bw_backend *be, u32 flags,
 		       const struct burrow_span_ref *spans, u32 nr, u64 *freed,
 		       u32 *done, u32 *nr_freed, u64 *pages);
+
+/* user_resize.c */
+int bw_user_span_resize(struct bw_backend *be, u32 flags,
+			struct burrow_span_ref *ref, u32 npages);
+/* Is the span that begins there a mapping of its own. */
+bool bw_user_is_moved_locked(const struct bw_user *u, u32 page);
+/*
+ * What such a span left behind, all of it or its end, is free now: it is mapped
+ * anew, for which the lock is dropped. @cl: the caller's claims, or NULL.
+ */
+void bw_user_left_locked(struct bw_user *u, u32 page, u32 npages,
+			 struct bw_claims *cl, bool whole);
+/* Zero, and nothing but what a new arena has there. */
+void bw_user_renew(char *at, size_t bytes);
 
 /* user_reclaim.c */
 int bw_user_span_reclaim(struct bw_backend *be,
@@ -238,9 +259,7 @@ u64 bw_frames_count(char *at, size_t bytes);
 void bw_frames_take(char *at, size_t bytes);
 
 /* user_fork.c */
-void bw_user_fork_prepare(struct bw_backend *be);
-void bw_user_fork_parent(struct bw_backend *be);
-const char *bw_user_fork_child(struct bw_backend *be);
+const char *bw_user_fork(struct bw_backend *be, enum bw_fork_step step);
 
 /* user_park.c */
 int bw_user_thread_add(struct bw_backend *be, u32 *slot);

@@ -2,8 +2,8 @@
 /*
  * user_fork: a heap in two processes, kmod/fork.c without the module.
  *
- *	prepare()			backend/fork.c
- *	  bw_user_fork_prepare()	<- here: K-words are copied
+ *	prepare(), child()		backend/fork.c
+ *	  prepare()			<- here: K-words are copied
  *	child()
  *	  bw_user_fork_child()		<- here: the copy takes their place
  *
@@ -90,9 +90,8 @@ static int arenas_copy(const struct bw_core *core, u64 *to, u32 nr)
 }
 
 /* The gate is shut: nothing of the heap changes. */
-void bw_user_fork_prepare(struct bw_backend *be)
+static void prepare(struct bw_user *u)
 {
-	struct bw_user *u = bw_to_user(be);
 	u32 nr = nr_to_copy(&u->core);
 	u64 *copy;
 
@@ -110,10 +109,8 @@ void bw_user_fork_prepare(struct bw_backend *be)
 		u->copy = copy;
 }
 
-void bw_user_fork_parent(struct bw_backend *be)
+static void parent(struct bw_user *u)
 {
-	struct bw_user *u = bw_to_user(be);
-
 	if (u->copy)
 		munmap(u->copy, kwords_bytes(u->copied));
 	u->copy = NULL;
@@ -164,10 +161,8 @@ static void forget_threads(struct bw_user *u)
 	u->slot_hint = 0;
 }
 
-const char *bw_user_fork_child(struct bw_backend *be)
+static const char *child(struct bw_user *u)
 {
-	struct bw_user *u = bw_to_user(be);
-
 	/* who holds one of them is not in this process */
 	bw_user_locks_init(u);
 	forget_threads(u);
@@ -179,5 +174,18 @@ const char *bw_user_fork_child(struct bw_backend *be)
 	if (kwords_replace(u) || kmeta_replace(u))
 		return "the child of fork() has no memory to map its span "
 		       "table: it has no heap";
+	return NULL;
+}
+
+const char *bw_user_fork(struct bw_backend *be, enum bw_fork_step step)
+{
+	struct bw_user *u = bw_to_user(be);
+
+	if (step == BW_FORK_CHILD)
+		return child(u);
+	if (step == BW_FORK_PREPARE)
+		prepare(u);
+	else
+		parent(u);
 	return NULL;
 }

@@ -114,7 +114,10 @@ void bw_claims_flush_locked(struct bw_user *u, struct bw_claims *cl)
 		at = bw_window_page_addr(&u->be.window, page);
 		bytes = (size_t)npages * BURROW_PAGE_SIZE;
 		frames += bw_frames_count(at, bytes);
-		bw_frames_take(at, bytes);
+		if (cl->renew)
+			bw_user_renew(at, bytes);
+		else
+			bw_frames_take(at, bytes);
 	}
 	bw_lock(&u->pages);
 	for (k = 0; k < cl->nr; k++)
@@ -213,6 +216,7 @@ int bw_user_span_reclaim(struct bw_backend *be,
 	u32 i;
 
 	cl.nr = 0;
+	cl.renew = false;
 	cl.frames = 0;
 	*done = 0;
 	*frames = 0;
@@ -264,6 +268,7 @@ int bw_user_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 	struct bw_claims cl;
 
 	cl.nr = 0;
+	cl.renew = false;
 	cl.frames = 0;
 	*got = 0;
 	if (!bw_window_is_ours(&be->window))

@@ -71,7 +71,9 @@ int bw_user_free_locked(struct bw_user *u, const struct burrow_span_ref *ref,
 	u->nr_free++;
 	*npages = run.npages;
 	bw_lazy_note_locked(u, run.page, run.npages);
-	if (cl)
+	if (unlikely(bw_user_is_moved_locked(u, run.page)))
+		bw_user_left_locked(u, run.page, run.npages, cl, true);
+	else if (cl)
 		bw_claim_free_locked(u, cl, run.page, run.npages, run.npages);
 	return 0;
 }
@@ -196,6 +198,7 @@ int bw_user_span_free(struct bw_backend *be, u32 flags,
 	int err = 0;
 
 	cl.nr = 0;
+	cl.renew = false;
 	cl.frames = 0;
 	*done = 0;
 	if (!bw_window_is_ours(&be->window))

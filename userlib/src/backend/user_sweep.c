@@ -147,6 +147,7 @@ int bw_user_span_sweep(struct bw_backend *be, u32 flags,
 	int err;
 
 	cl.nr = 0;
+	cl.renew = false;
 	cl.frames = 0;
 	*done = 0;
 	*nr_freed = 0;

@@ -81,13 +81,21 @@ static u64 span_kword(const struct bw_mheap *h, u32 page)
 				page % BURROW_ARENA_PAGES);
 }
 
+u64 *bw_mspan_alloc_bits(const struct bw_mheap *h, u32 page)
+{
+	const char *umeta = bw_window_umeta(&h->be->window,
+					    page >> BURROW_ARENA_PAGE_SHIFT);
+
+	return (u64 *)(void *)(umeta + BURROW_U_ALLOC +
+			       page % BURROW_ARENA_PAGES *
+			       BURROW_U_PAGE_BYTES);
+}
+
 /* A stale pointer's holder may be looking: hence the lock. */
 static void span_fill(struct bw_mheap *h, struct bw_mspan *s,
 		      const struct burrow_span_alloc *req,
 		      struct burrow_span_ref ref)
 {
-	u32 arena = ref.page >> BURROW_ARENA_PAGE_SHIFT;
-
 	bw_lock(&s->lock);
 	s->ref = ref;
 	s->npages = req->npages;
@@ -95,9 +103,7 @@ static void span_fill(struct bw_mheap *h, struct bw_mspan *s,
 	s->kind = (u8)req->kind;
 	s->spanclass = (u16)bw_spanclass(req->cls, req->kind);
 	s->base = bw_window_page_addr(&h->be->window, ref.page);
-	s->alloc = (u64 *)(void *)
-		(bw_window_umeta(&h->be->window, arena) + BURROW_U_ALLOC +
-		 ref.page % BURROW_ARENA_PAGES * BURROW_U_PAGE_BYTES);
+	s->alloc = bw_mspan_alloc_bits(h, ref.page);
 	s->needzero = span_kword(h, ref.page) & BURROW_W_NEEDZERO;
 	s->sweepgen = READ_ONCE(h->sweepgen);
 	bw_mspan_format(s, 1, (u64)s->npages << BURROW_PAGE_SHIFT, 0);

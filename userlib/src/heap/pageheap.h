@@ -178,6 +178,15 @@ struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
 /* Gives an OWNED span back. */
 void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s);
 
+/*
+ * A span that the caller holds alone, one slot of its size (OWNED or LARGE),
+ * becomes @npages long; with @may_move it may be elsewhere then, its contents
+ * with it. What comes to it may be other than zero. False: it is as it was, and
+ * the caller copies. Nobody else asks for it meanwhile.
+ */
+bool bw_mspan_resize(struct bw_mheap *h, struct bw_mspan *s, u32 npages,
+		     bool may_move);
+
 /* One more arena, where the page heap has none left: 0 or -errno. */
 int bw_mheap_arena_add(struct bw_mheap *h, u32 kind);
 

@@ -7,6 +7,8 @@
 
 /* pageheap.c: each page names the span, or none. */
 void bw_owners_set(struct bw_mheap *h, struct bw_mspan *s, bool to_span);
+/* Where the bits of a span that begins there are. */
+u64 *bw_mspan_alloc_bits(const struct bw_mheap *h, u32 page);
 
 /* pageheap_desc.c */
 /* Up to @nr descriptors, with @lock and @freed; 0 where there is no memory. */

@@ -93,6 +93,37 @@ static struct bw_mspan *span_of(const void *p)
 	return s;
 }
 
+/* Room for as much as that again, where it costs nothing until it is touched. */
+static u32 pages_with(size_t n, size_t more)
+{
+	if (n <= GROW_FROM)
+		more = 0;
+	return (u32)((n + more + BURROW_PAGE_SIZE - 1) >> BURROW_PAGE_SHIFT);
+}
+
+static bool grow(struct bw_mheap *h, struct bw_mspan *s, size_t n)
+{
+	return bw_mspan_resize(h, s, pages_with(n, n / 8), false) ||
+	       bw_mspan_resize(h, s, pages_with(n, 0), false) ||
+	       bw_mspan_resize(h, s, pages_with(n, n / 2), true);
+}
+
+void *bw_block_resize(void *p, size_t n)
+{
+	struct bw_mspan *s = span_of(p);
+	struct bw_mheap *h = bw_boot_heap();
+	int saved = errno;
+	bool done;
+
+	/* a guard page or somebody who watches knows the old length */
+	if (h->guard || h->hooks || is_too_much(h, n))
+		return NULL;
+	done = n > s->elem_size ? grow(h, s, n) :
+	       bw_mspan_resize(h, s, pages_with(n, 0), false);
+	errno = saved;
+	return done ? s->base : NULL;
+}
+
 void bw_block_free(void *p)
 {
 	bw_large_free(bw_boot_heap(), span_of(p), p);

@@ -7,12 +7,11 @@
  *	  bw_block_*()			<- here
  *	    bw_large_alloc/free()	heap/large.c
  *	    bw_mspan_get/put()		heap/pageheap.c
+ *	    bw_mspan_resize()		heap/pageheap_resize.c
  *
- * A block that realloc() moves since it had grown gets room to grow on, a half of
- * it, where that costs no memory: beyond a megabyte pages come by touch.
- *
- * Rejected: moving pages with mremap(). The module's mappings refuse it, and in
- * user mode each move leaves two cuts in the mappings of the arena for ever.
+ * A block that realloc() makes longer takes free pages behind it, and an eighth
+ * more than was asked for, which costs no memory until it is touched; where there
+ * are none, its pages move to where there is half as much room again.
  */
 #ifndef BW_MALLOC_BLOCK_H
 #define BW_MALLOC_BLOCK_H
@@ -22,7 +21,13 @@
 /* @align a power of two. NULL: no memory. */
 void *bw_block_alloc(size_t n, size_t align, bool zero);
 
-/* One that grew to @n bytes. */
+/*
+ * The block at @p with at least @n bytes, and not much more, both more than a
+ * class has: here or elsewhere. NULL: it is as it was; the caller copies.
+ */
+void *bw_block_resize(void *p, size_t n);
+
+/* A new one, to copy one that grew to @n bytes. */
 void *bw_block_alloc_grown(size_t n);
 
 void bw_block_free(void *p);

@@ -94,6 +94,12 @@ void *bw_mem_realloc(void *p, size_t n)
 	size = size_of(p);
 	if (n <= size && (n >= size / 2 || size <= 2 * BW_MALLOC_ALIGN))
 		return p;
+	if (size > BW_BLOCK_CLASS_MAX && n > BW_BLOCK_CLASS_MAX &&
+	    n <= PTRDIFF_MAX) {
+		to = bw_block_resize(p, n);
+		if (to)
+			return to;
+	}
 	if (n > size && size > BW_OBJECT_MAX && n <= PTRDIFF_MAX)
 		to = bw_block_alloc_grown(n);
 	else
