@@ -63,6 +63,7 @@ bw-lib-src := \
 	userlib/src/backend/select.c \
 	userlib/src/heap/heap.c \
 	userlib/src/heap/parker.c \
+	userlib/src/sched/alarm.c \
 	userlib/src/sched/backtrace.c \
 	userlib/src/sched/block.c \
 	userlib/src/sched/boot.c \
@@ -72,6 +73,7 @@ bw-lib-src := \
 	userlib/src/sched/env.c \
 	userlib/src/sched/g.c \
 	userlib/src/sched/go.c \
+	userlib/src/sched/idle.c \
 	userlib/src/sched/m.c \
 	userlib/src/sched/p.c \
 	userlib/src/sched/park.c \
@@ -81,11 +83,14 @@ bw-lib-src := \
 	userlib/src/sched/schedule.c \
 	userlib/src/sched/scan.c \
 	userlib/src/sched/segv.c \
+	userlib/src/sched/sleep.c \
 	userlib/src/sched/stack.c \
 	userlib/src/sched/stop.c \
 	userlib/src/sched/stop_tell.c \
 	userlib/src/sched/stats.c \
 	userlib/src/sched/sysmon.c \
+	userlib/src/sched/ticker.c \
+	userlib/src/sched/timer.c \
 	userlib/src/heap/anchor.c \
 	userlib/src/heap/sizeclass.c \
 	userlib/src/heap/mspan.c \
@@ -127,6 +132,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
 	sched_stop_test \
 	sched_eyes_test \
+	sched_timer_test \
 	memstats_test alloc_test alloc_die_test type_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include "burrow/time.h"
 #include "sched_rig.h"
 
 static char said[1 << 16];
@@ -353,6 +354,81 @@ static void more_threads_than_allowed_are_fatal(void)
 		     "BURROW_MAXTHREADS allows no more");
 }
 
+static int only_sleeps(void *arg)
+{
+	bw_sleep(120 * 1000000);
+	return 0;
+}
+
+static int waits_for_a_stopped_timer(void *arg)
+{
+	struct bw_timer *t = bw_timer_make_ready(bw_self());
+
+	bw_timer_start(t, 3600000000000ULL);
+	bw_timer_stop(t);
+	bw_park();
+	return 0;
+}
+
+static int period_of_0(void *arg)
+{
+	bw_ticker_make(0);
+	return 0;
+}
+
+static void waits_for_ticks_too(void *arg)
+{
+	bw_ticker_wait(arg);
+}
+
+static int two_wait_for_a_ticker(void *arg)
+{
+	struct bw_ticker *t = bw_ticker_make(3600000000000ULL);
+
+	bw_go(waits_for_ticks_too, t);
+	bw_sleep(50 * 1000000);
+	bw_ticker_wait(t);
+	return 0;
+}
+
+static void child(void *arg)
+{
+	int (*fn)(void *arg) = *(int (**)(void *arg))arg;
+
+	exit(run_it(fn));
+}
+
+static void sleeps_without_a_G(void *arg)
+{
+	bw_sleep(1);
+}
+
+static void a_deadlock_is_one_only_without_a_timer_that_runs(void)
+{
+	static const struct {
+		int (*fn)(void *arg);
+		const char *says;
+	} rows[] = {
+		{ waits_for_a_stopped_timer, "deadlock: every G waits" },
+		{ period_of_0, "a ticker with a period of 0" },
+		{ two_wait_for_a_ticker, "while G" },
+	};
+	int (*fine)(void *arg) = only_sleeps;
+	u32 i;
+
+	EXPECT(rig_child(child, &fine, said, sizeof(said)) == 0);
+	EXPECT(!strstr(said, "deadlock"));
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		int status = rig_child(child, (void *)&rows[i].fn, said,
+				       sizeof(said));
+
+		EXPECT(WIFSIGNALED(status) && strstr(said, rows[i].says));
+	}
+	EXPECT(WIFSIGNALED(rig_child(sleeps_without_a_G, NULL, said,
+				     sizeof(said))));
+	EXPECT(strstr(said, "from a thread that is not attached"));
+}
+
 int main(void)
 {
 	TEST(bad_values_of_options_are_one_clear_error);
@@ -360,6 +436,7 @@ int main(void)
 	TEST(misuse_is_named);
 	TEST(a_deadlock_ends_the_process_with_a_line_for_each_G);
 	TEST(with_another_thread_about_a_deadlock_is_only_reported);
+	TEST(a_deadlock_is_one_only_without_a_timer_that_runs);
 	TEST(a_stack_overflow_names_the_G_and_where_it_started);
 	TEST(a_child_of_a_G_may_exec_and_nothing_of_burrow);
 	TEST(more_threads_than_allowed_are_fatal);

@@ -47,7 +47,7 @@ static void init_once(void)
 {
 	bw_sched_env(&bw_sched);
 	if (bw_parker_init(&bw_sched.sysmon, bw_sched.heap) ||
-	    bw_parker_init(&bw_sched.done, bw_sched.heap))
+	    bw_parker_init(&bw_sched.done, bw_sched.heap) || bw_poll_init())
 		bw_throw("no place for bw_run() to sleep");
 	bw_m_fork_init();
 	bw_segv_init();
@@ -88,7 +88,7 @@ static void run_begin(void)
 			bw_throw("no memory for a P");
 	bw_lock(&bw_sched.lock);
 	queue_clean_locked(&left);
-	bw_sched.ending = false;
+	WRITE_ONCE(bw_sched.ending, false);
 	bw_sched.nr_m = 0;
 	bw_sched.nr_idle_m = 0;
 	bw_sched.nr_blocked = 0;
@@ -104,10 +104,12 @@ void bw_run_end(void)
 {
 	bw_lock(&bw_sched.lock);
 	WRITE_ONCE(bw_sched.first, NULL);
-	bw_sched.ending = true;
+	/* pairs with who minds the clock (idle.c) */
+	__atomic_store_n(&bw_sched.ending, true, __ATOMIC_SEQ_CST);
 	bw_p_set_locked(bw_sched.nr_procs);
 	bw_m_wake_all_locked();
 	bw_unlock(&bw_sched.lock);
+	bw_poll_poke(0);
 }
 
 /* No thread but those in calls, and nobody has a P that he may yet give away. */
@@ -123,20 +125,30 @@ void bw_run_tell_locked(void)
 		bw_parker_unpark(&bw_sched.done);
 }
 
-/* Until no thread runs Gs; those that are in calls are no longer of this run. */
-static u32 wait_for_end(void)
+/* Until no thread runs Gs. */
+static void wait_for_end(void)
 {
-	u32 run = 0;
+	bool over;
 
 	for (;;) {
 		bw_lock(&bw_sched.lock);
-		if (is_over_locked())
-			run = bw_sched.run++;
+		over = is_over_locked();
 		bw_unlock(&bw_sched.lock);
-		if (run)
-			return run;
+		if (over)
+			return;
 		bw_parker_park(&bw_sched.done);
 	}
+}
+
+/* Threads that are in calls are no longer of this run, whose number it returns. */
+static u32 run_number_next(void)
+{
+	u32 run;
+
+	bw_lock(&bw_sched.lock);
+	run = bw_sched.run++;
+	bw_unlock(&bw_sched.lock);
+	return run;
 }
 
 /**
@@ -157,12 +169,15 @@ static void drop_one(struct bw_g *g, void *arg)
 		bw_glist_add(&l->list, g);
 }
 
-static void run_clean(u32 run)
+static void run_clean(void)
 {
-	struct leftovers l = { .run = run };
+	struct leftovers l = { .run = 0 };
 
-	bw_m_join_dead();
+	/* it makes Gs for timers, of this run */
 	bw_sysmon_end();
+	bw_timers_clean();
+	l.run = run_number_next();
+	bw_m_join_dead();
 	/* all of it is of this run: queues link Gs that are dropped now */
 	bw_lock(&bw_sched.lock);
 	bw_sched.global = (struct bw_glist){ .nr = 0 };
@@ -193,7 +208,8 @@ int bw_run(int (*fn)(void *arg), void *arg)
 	WRITE_ONCE(bw_sched.first, g);
 	bw_global_put_one(g);
 	bw_m_start(NULL, false);
-	run_clean(wait_for_end());
+	wait_for_end();
+	run_clean();
 	/* pairs with the next bw_run() */
 	smp_store_release(&running, 0);
 	return bw_sched.result;

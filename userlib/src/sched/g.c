@@ -243,11 +243,14 @@ void bw_g_bare_put(struct bw_g *g)
 
 bool bw_g_drop(struct bw_g *g)
 {
-	u8 asleep = BW_PARK_ASLEEP;
+	u64 token = READ_ONCE(g->token), wait = READ_ONCE(g->wait);
 
 	/* whoever readies it just now puts it into the global queue */
-	if (READ_ONCE(g->token) == BW_PARK_ASLEEP &&
-	    !try_cmpxchg(&g->token, &asleep, BW_PARK_EMPTY))
+	if ((token & BW_TIMED_MASK) == BW_TIMED_ASLEEP &&
+	    !bw_timed_win(&g->token, token))
+		return false;
+	if ((wait & BW_TIMED_MASK) == BW_TIMED_WAITS &&
+	    !bw_timed_win(&g->wait, wait))
 		return false;
 	bw_g_move(g, g->state, BW_G_FREE);
 	bw_count(NULL, BW_COUNT_ended);

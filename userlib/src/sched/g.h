@@ -55,10 +55,11 @@ struct bw_m;
  * @sp:		its frame of bw_switch(), while it is off its stack	[G1]
  * @link:	next in a queue or free list				[G1]
  * @state:	enum bw_g_state						[G1]
- * @token:	enum bw_park_word, for bw_park()			[atomic]
  * @fp:		its control words, while it is off its stack		[G1]
  * @m:		the thread it is on, or the last			[G1]
  * @stack:	its slot (stack.c); NULL: an attached thread		[const]
+ * @token:	for bw_park(), see park.c and timer.h			[atomic]
+ * @wait:	for every other wait with a deadline (sleep.c)		[atomic]
  * @fn:		what it runs						[G1]
  * @arg:	with this						[G1]
  * @since:	when it last began to wait, by bw_sched.clock		[G1]
@@ -71,6 +72,7 @@ struct bw_m;
  *		the only thread it may run on				[G1]
  * @has_local:	some @local was set					[G1]
  * @cold:	its stack has no memory					[G1]
+ * @late:	its last wait ended with the deadline			[L2]
  * @scan:	cycle * 4 + enum bw_scan_state (scan.c)			[atomic]
  * @fiber:	for sanitizers						[G1]
  */
@@ -78,10 +80,12 @@ struct bw_g {
 	void *sp;
 	struct bw_g *link;
 	u8 state;
-	u8 token;
+	bool late;
 	struct bw_fp fp;
 	struct bw_m *m;
 	char *stack;
+	u64 token;
+	u64 wait;
 	void (*fn)(void *arg);
 	void *arg;
 	u64 since;
@@ -97,8 +101,8 @@ struct bw_g {
 	struct bw_fiber fiber;
 } __aligned(64);
 
-static_assert(BW_ASAN || BW_TSAN || sizeof(struct bw_g) == 128,
-	      "two cache lines");
+static_assert(BW_ASAN || BW_TSAN || sizeof(struct bw_g) == 192,
+	      "three cache lines");
 
 /* The moves of the diagram: bit @to of a word for each @from. */
 extern const u8 bw_g_moves[BW_NR_G_STATES];

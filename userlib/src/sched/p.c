@@ -26,6 +26,7 @@ int bw_p_make(u32 id)
 		return -ENOMEM;
 	p->id = id;
 	p->fair = TICKS_TO_GLOBAL;
+	bw_timers_init(&p->timers);
 	bw_sched.p[id] = p;
 	/* pairs with whoever walks over all Ps */
 	smp_store_release(&bw_sched.nr_made, id + 1);
@@ -83,6 +84,7 @@ void bw_p_flush_locked(struct bw_p *p)
 static void retire_locked(struct bw_p *p)
 {
 	bw_p_flush_locked(p);
+	bw_timers_hand_over(p);
 	status_set(p, BW_P_NONE);
 	p->m = NULL;
 	WRITE_ONCE(bw_sched.nr_live_p, bw_sched.nr_live_p - 1);
@@ -133,6 +135,11 @@ void bw_p_hand_off(struct bw_p *p)
 	if (unlikely(READ_ONCE(p->drop)) && give_up(p))
 		return;
 	if (!bw_runq_is_empty(&p->q) || READ_ONCE(bw_sched.global.nr)) {
+		bw_m_start(p, false);
+		return;
+	}
+	/* it will find nothing, and mind the clock */
+	if (bw_poll_is_lacking()) {
 		bw_m_start(p, false);
 		return;
 	}

@@ -22,6 +22,9 @@
  *	EMPTY --ready--> TOKEN --park--> EMPTY
  *	EMPTY --commit--> ASLEEP --ready--> EMPTY, and the G is made runnable
  *
+ * Above these bits is a number, which grows with each commit: a deadline knows
+ * by it which wait it is to end (timer.h).
+ *
  * K3. Only the commit moves the word to ASLEEP, only from EMPTY, and when the G
  *     is off its stack. The one that moves it from ASLEEP readies the G.
  * K4. Each move is one read-modify-write, so a ready that came first is found by
@@ -110,12 +113,15 @@ void bw_sched_ready(struct bw_g *g)
 
 static bool commit_token(struct bw_g *g, void *arg)
 {
-	u8 old = BW_PARK_EMPTY;
+	u64 old = READ_ONCE(g->token);
 
-	/* pairs with bw_ready() */
-	if (try_cmpxchg(&g->token, &old, BW_PARK_ASLEEP))
-		return true;
-	xchg(&g->token, BW_PARK_EMPTY);
+	while ((old & BW_TIMED_MASK) == BW_TIMED_EMPTY)
+		/* pairs with bw_ready() */
+		if (try_cmpxchg(&g->token, &old,
+				bw_timed_next(old, BW_TIMED_ASLEEP)))
+			return true;
+	/* pairs with bw_ready(), which may leave it once more */
+	xchg(&g->token, old & ~BW_TIMED_MASK);
 	return false;
 }
 
@@ -123,26 +129,30 @@ void bw_park(void)
 {
 	struct bw_m *m = bw_m_enter("bw_park");
 	struct bw_g *g = m->g;
+	u64 old = READ_ONCE(g->token);
 
-	if (READ_ONCE(g->token) != BW_PARK_TOKEN) {
+	if ((old & BW_TIMED_MASK) != BW_TIMED_TOKEN) {
 		park(m, commit_token, NULL, "park");
 		return;
 	}
-	xchg(&g->token, BW_PARK_EMPTY);		/* pairs with bw_ready() */
+	/* pairs with bw_ready() */
+	xchg(&g->token, old & ~BW_TIMED_MASK);
 	bw_check(m);
 	bw_m_exit_here();
 }
 
 void bw_ready(struct bw_g *g)
 {
-	u8 old = READ_ONCE(g->token);
+	u64 old = READ_ONCE(g->token), new;
 
 	if (unlikely(bw_sched.forked))
 		bw_m_need("bw_ready");
-	while (!try_cmpxchg(&g->token, &old, old == BW_PARK_ASLEEP ?
-					     BW_PARK_EMPTY : BW_PARK_TOKEN))
-		;
-	if (old == BW_PARK_ASLEEP)
+	do {
+		new = old & ~BW_TIMED_MASK;
+		if ((old & BW_TIMED_MASK) != BW_TIMED_ASLEEP)
+			new |= BW_TIMED_TOKEN;
+	} while (!try_cmpxchg(&g->token, &old, new));
+	if ((old & BW_TIMED_MASK) == BW_TIMED_ASLEEP)
 		bw_sched_ready(g);
 }
 
@@ -158,7 +168,8 @@ void bw_yield(void)
 	}
 	/* otherwise nobody is there to be let go first */
 	if (READ_ONCE(p->q.next) || READ_ONCE(p->q.head) != p->q.tail ||
-	    READ_ONCE(bw_sched.global.nr) || READ_ONCE(p->drop))
+	    READ_ONCE(bw_sched.global.nr) || READ_ONCE(p->drop) ||
+	    READ_ONCE(p->timers.min) != BW_NEVER)
 		bw_leave(m, BW_AFTER_YIELD);
 	bw_m_exit_here();
 }

@@ -13,6 +13,10 @@
  *	bw_block_begin()	block.c	   a P left to be taken
  *	sysmon			sysmon.c   takes it
  *
+ *	bw_sleep()		sleep.c	   a G and a moment
+ *	  bw_timers_add()	timer.c
+ *	bw_m_poll()		idle.c	   one of those who sleep minds the clock
+ *
  * A *G* is what runs (g.h), a *M* a thread, a *P* the right to run Gs, with a
  * queue. A M holds a P while it runs Gs; Ms without one sleep, are in a blocking
  * call, or are attached threads.
@@ -27,6 +31,7 @@
 #include "burrow/heap.h"
 #include "runq.h"
 #include "stop.h"
+#include "timer.h"
 
 #define BW_MAX_PROCS	1024U
 
@@ -85,6 +90,7 @@ enum bw_p_status {
  * @next_id:	numbers for new Gs					[owner P]
  * @nr_ids:	how many are left					[owner P]
  * @free:	Gs that ended, with warm stacks				[owner P]
+ * @timers:	what is to happen					[timer.h]
  * @drop:	who holds it is to look whether it still exists		[atomic]
  * @status:	see above						[atomic]
  * @nr_blocks:	calls that blocked, for sysmon				[atomic]
@@ -106,6 +112,8 @@ struct bw_p {
 	u64 next_id;
 	struct bw_g *free;
 	u64 count[BW_NR_COUNTS];
+
+	struct bw_timers timers __aligned(64);
 
 	/* of others, too */
 	u32 drop __aligned(64);
@@ -339,6 +347,37 @@ void bw_sched_park_unlock(struct bw_lock *lock, const char *reason);
 /* It is to go on, exactly once for each park. From any thread. */
 void bw_sched_ready(struct bw_g *g);
 
+/*
+ * sleep.c. The same with a deadline (BW_NEVER: none), for a G that whoever readies
+ * it must have won first; so it may stand in more than one wait list. Before it
+ * puts itself there it asks for the ticket of its next wait, and then it waits,
+ * with no other wait in between. 0: somebody won; -ETIMEDOUT: the deadline did,
+ * and it takes itself out of every list; -ENOMEM: it did not wait, and the commit
+ * was not called.
+ */
+u64 bw_sched_ticket(void);
+int bw_sched_park_until(bw_commit_fn *commit, void *arg, const char *reason,
+			u64 deadline);
+
+/*
+ * True: the wait with this ticket is over, and the caller owes bw_sched_ready().
+ * For tickets from a list whose lock the commit drops.
+ */
+bool bw_sched_win(struct bw_g *g, u64 ticket);
+
+/* A length from now on, as a moment; BW_NEVER where there is no such number. */
+u64 bw_deadline_in(u64 ns);
+
+/* idle.c: a M without a P; true: it minded the clock for a while. */
+bool bw_m_poll(struct bw_m *m);
+/* Something is to happen at @when: is he who minds the clock asleep beyond it? */
+void bw_poll_poke(u64 when);
+/* There is something to wait for, and nobody does. */
+bool bw_poll_is_lacking(void);
+int bw_poll_init(void);
+/* sysmon: is anything left undone? True: it was, until now. */
+bool bw_poll_look(u64 now);
+
 /* m.c: the calling thread's M or NULL; never inlined: threads change. */
 struct bw_m *bw_m_self(void);
 /* The same where there must be a G with a P, or an attached thread: @who asks. */
@@ -410,6 +449,8 @@ void bw_schedule(struct bw_m *m);
 void bw_wake_slow(struct bw_p *p);
 void bw_global_put(struct bw_glist *list);
 void bw_global_put_one(struct bw_g *g);
+/* Gs in their order to the end of the ring of the M's P, or where there is room. */
+void bw_submit_list(struct bw_m *m, struct bw_glist *list);
 /* Leaves the G's stack for its M, which does what @after says. */
 void bw_leave(struct bw_m *m, enum bw_after after);
 /* Is there something in a ring or the global queue? */

@@ -75,6 +75,29 @@ void bw_global_put_one(struct bw_g *g)
 	bw_global_put(&list);
 }
 
+void bw_submit_list(struct bw_m *m, struct bw_glist *list)
+{
+	struct bw_glist spill = { .nr = 0 };
+	struct bw_p *p = m ? m->p : NULL;
+	u32 nr = list->nr;
+	struct bw_g *g;
+
+	if (!nr)
+		return;
+	if (!p)
+		bw_glist_join(&spill, list);
+	while ((g = bw_glist_pop(list)))
+		bw_runq_put(&p->q, g, &spill);
+	if (spill.nr)
+		bw_global_put(&spill);
+	/* one that goes first is ours; the ring's tail needs a barrier (Q5) */
+	if (!p || nr > 1) {
+		if (p)
+			fetch_or(&p->drop, 0U);
+		bw_wake(NULL);
+	}
+}
+
 /* One to run, and up to @max - 1 more of our share into the ring, which has room. */
 static struct bw_g *global_get_locked(struct bw_p *p, u32 max)
 {
@@ -276,6 +299,8 @@ static struct bw_g *find(struct bw_m *m)
 		bw_count(m->p, BW_COUNT_steals);
 		return g;
 	}
+	if (bw_timers_run_all(m))
+		return NULL;
 	bw_lock(&bw_sched.lock);
 	if (READ_ONCE(m->p->drop))
 		goto out;
@@ -312,10 +337,12 @@ static struct bw_g *next(struct bw_m *m)
 	for (;;) {
 		if (unlikely(m->locked || m->ended))
 			return next_wired(m);
-		if (!m->p && !bw_m_stop(m))
+		if (!m->p && !bw_m_poll(m) && !bw_m_stop(m))
 			return NULL;
 		if (unlikely(READ_ONCE(m->p->drop)) && !bw_p_still(m))
 			continue;
+		if (unlikely(READ_ONCE(m->p->timers.min) != BW_NEVER))
+			bw_timers_check(m);
 		g = pick(m->p);
 		if (!g)
 			g = find(m);

@@ -85,7 +85,7 @@ static bool look_at_running(struct bw_p *p, struct seen *s)
 static bool look(u64 now)
 {
 	u32 i, nr = load_seq(&bw_sched.nr_made);
-	bool did = false;
+	bool did = bw_poll_look(now);
 
 	for (i = 0; i < nr; i++) {
 		struct bw_p *p = bw_sched.p[i];
