@@ -96,18 +96,26 @@ static void spans_free(struct bw_heap *heap, const struct burrow_span_ref *ref,
 }
 
 /* Takes up to @nr spans, GROUP at most. Fewer: there is no room for more. */
-static u32 group_take(struct bw_heap *heap, const struct bw_span_req *req,
+static u32 group_take(struct bw_heap *heap, struct bw_span_req *req,
 		      struct burrow_span_ref *ref, u32 nr)
 {
 	struct bw_run run[GROUP];
 	u32 got = 0, more, i;
 
 	spin_lock(&heap->lock);
-	do {
+	while (got < nr) {
 		more = bw_core_spans_alloc(&heap->core, req, run + got,
 					   nr - got);
 		got += more;
-	} while (more && got < nr);
+		if (more)
+			continue;
+		if (req->from == BW_NO_PAGE || fatal_signal_pending(current))
+			break;
+		/* a search among very many holes lets others in */
+		spin_unlock(&heap->lock);
+		cond_resched();
+		spin_lock(&heap->lock);
+	}
 	heap->nr_alloc += got;
 	spin_unlock(&heap->lock);
 	for (i = 0; i < got; i++) {
@@ -163,6 +171,7 @@ static int spans_alloc(struct bw_heap *heap,
 		.align = a->align,
 		.cls = a->cls,
 		.kind = a->kind,
+		.steps = BW_SEARCH_STEPS,
 	};
 	int err = 0;
 

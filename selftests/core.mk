@@ -18,7 +18,7 @@ core_hdr := $(wildcard kmod/core/*.h kmod/tests/*.h uapi/burrow/*.h \
 	      selftests/core/*.h)
 pair_src := $(addprefix selftests/core/,model.c pair.c pair_check.c)
 
-core_tests := rows exhaustive kinds window differential reader
+core_tests := rows exhaustive kinds window pieces differential reader
 core_differential := $(pair_src)
 
 # $(1): compiler, $(2): test

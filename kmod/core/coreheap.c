@@ -130,7 +130,27 @@ bool bw_core_is_resident(const struct bw_core *core, u32 page, u32 npages)
 	return false;
 }
 
-u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
+/* Where the span is to be, see struct bw_span_req. */
+static u32 find_place(struct bw_core *core, struct bw_span_req *req, u32 align)
+{
+	struct bw_pagemap *map = &core->map[req->arena_kind];
+	bool first = !req->from;
+	u32 page;
+
+	page = bw_pagemap_find_some(map, req->npages, align, &req->from,
+				    req->steps ? req->steps : BW_NO_PAGE);
+	if (page == BW_NO_PAGE && first && req->from != BW_NO_PAGE) {
+		page = bw_pagemap_find(map, req->npages + align - 1, 1);
+		if (page != BW_NO_PAGE)
+			page = (page + align - 1) & ~(align - 1);
+	}
+	/* the next one: not through all that again */
+	if (page != BW_NO_PAGE)
+		req->from = first ? 0 : page;
+	return page;
+}
+
+u32 bw_core_spans_alloc(struct bw_core *core, struct bw_span_req *req,
 			struct bw_run *out, u32 nr)
 {
 	struct bw_pagemap *map = &core->map[req->arena_kind];
@@ -138,9 +158,11 @@ u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
 	u32 got = 1, page, lazy, i;
 
 	/* The window may have more pages than a head word can say. */
+	page = BW_NO_PAGE;
 	if (n >> BURROW_W_NPAGES_BITS)
-		return 0;
-	page = bw_pagemap_find(map, n, align);
+		req->from = BW_NO_PAGE;
+	else
+		page = find_place(core, req, align);
 	if (page == BW_NO_PAGE)
 		return 0;
 	/* Neighbours that are free too cost no search and no mending. */
@@ -162,10 +184,12 @@ u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
 	return got;
 }
 
-int bw_core_span_alloc(struct bw_core *core, const struct bw_span_req *req,
+int bw_core_span_alloc(struct bw_core *core, struct bw_span_req *req,
 		       struct bw_run *out)
 {
-	return bw_core_spans_alloc(core, req, out, 1) ? 0 : -ENOSPC;
+	if (bw_core_spans_alloc(core, req, out, 1))
+		return 0;
+	return req->from == BW_NO_PAGE ? -ENOSPC : -EAGAIN;
 }
 
 /* The run with this head page and gen, or false (C4). */

@@ -74,14 +74,29 @@ struct bw_core {
 	u64 nr_lazy;
 };
 
+/**
+ * struct bw_span_req - what is wanted
+ * @align:	pages, power of two; 0 is 1
+ * @flags:	for the head word
+ * @steps:	0: the lowest place there is, however long that takes. Else
+ *		(BW_SEARCH_STEPS) the lock need not be held for long: the search
+ *		looks at so many nodes for the lowest place, then takes one
+ *		where any alignment fits, then goes on in the next call
+ * @from:	0 at first. After a call that found nothing: BW_NO_PAGE if there
+ *		is nothing, else drop the lock and call again
+ */
 struct bw_span_req {
 	u32 npages;
-	u32 align;		/* pages, power of two; 0 is 1 */
+	u32 align;
 	u32 cls;
 	u32 kind;
 	u32 arena_kind;
-	u64 flags;		/* for the head word */
+	u64 flags;
+	u32 steps;
+	u32 from;
 };
+
+#define BW_SEARCH_STEPS		64U
 
 /* A span or a claimed run, by value. */
 struct bw_run {
@@ -115,10 +130,10 @@ void bw_core_arena_del(struct bw_core *core, u32 index);
  * Up to @nr spans that lie side by side, at least one unless it says 0: call
  * again for the rest.
  */
-u32 bw_core_spans_alloc(struct bw_core *core, const struct bw_span_req *req,
+u32 bw_core_spans_alloc(struct bw_core *core, struct bw_span_req *req,
 			struct bw_run *out, u32 nr);
-/* One. -ENOSPC: no such run. */
-int bw_core_span_alloc(struct bw_core *core, const struct bw_span_req *req,
+/* One. -ENOSPC: no such run; -EAGAIN: call again. */
+int bw_core_span_alloc(struct bw_core *core, struct bw_span_req *req,
 		       struct bw_run *out);
 /* Its head word. -ESTALE: no such span; -EBUSY: it is being discarded. */
 int bw_core_span_find(const struct bw_core *core, u32 page, u32 gen, u64 *word);

@@ -236,6 +236,8 @@ void bw_pagemap_arena_del(struct bw_pagemap *pm, u32 arena)
  * @from:	pages below do not count
  * @run:	free pages found directly before where the walk is
  * @page:	where that run begins
+ * @steps:	nodes it may still look into
+ * @cut:	there were more
  */
 struct search {
 	u32 need;
@@ -243,6 +245,8 @@ struct search {
 	u32 from;
 	u32 run;
 	u32 page;
+	u32 steps;
+	bool cut;
 };
 
 /* The walk meets @n more free pages, at @page. */
@@ -314,6 +318,15 @@ search_skip(struct search *s, const struct bw_sum *sum, u32 first, u32 size)
 	return true;
 }
 
+/* No more steps: where the walk is to go on, the run before it included. */
+static bool search_cut(struct search *s, u32 first)
+{
+	s->cut = true;
+	if (!s->run)
+		s->page = max(first, s->from);
+	return true;
+}
+
 /*
  * Looks into one node, whose summary is @sum. True when the wanted run is
  * complete: it begins at s->page.
@@ -326,6 +339,8 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 	const struct bw_sum *kid;
 	u32 c;
 
+	if (!s->steps--)
+		return search_cut(s, first);
 	if (s->from <= first) {
 		if (sum->start && run_grow(s, first, sum->start))
 			return true;
@@ -351,15 +366,21 @@ static bool search_node(const struct bw_pagemap *pm, struct search *s,
 	return false;
 }
 
+/* From *@from on; that is then BW_NO_PAGE, or where the next call goes on. */
 static u32 find_from(const struct bw_pagemap *pm, u32 npages, u32 mask,
-		     u32 from)
+		     u32 *from, u32 steps)
 {
-	struct search s = { .need = npages, .mask = mask, .from = from };
+	struct search s = { .need = npages, .mask = mask, .from = *from,
+			    .steps = steps };
 	u32 root = pm->nr_levels - 1;
 
+	*from = BW_NO_PAGE;
 	if (!search_node(pm, &s, pm->sum[root], root, 0))
 		return BW_NO_PAGE;
-	return run_begin(&s);
+	if (!s.cut)
+		return run_begin(&s);
+	*from = s.page;
+	return BW_NO_PAGE;
 }
 
 static bool is_stale(const struct bw_pagemap *pm, u32 chunk)
@@ -390,17 +411,29 @@ static u32 find_at_hint(const struct bw_pagemap *pm, u32 npages, u32 mask)
 	return run_begin(&s);
 }
 
-u32 bw_pagemap_find(struct bw_pagemap *pm, u32 npages, u32 align)
+u32 bw_pagemap_find_some(struct bw_pagemap *pm, u32 npages, u32 align,
+			 u32 *from, u32 steps)
 {
-	u32 page = find_at_hint(pm, npages, align - 1);
+	u32 page = BW_NO_PAGE;
 
+	if (*from <= pm->hint) {
+		*from = pm->hint;
+		page = find_at_hint(pm, npages, align - 1);
+	}
 	if (page == BW_NO_PAGE) {
 		settle(pm);
-		page = find_from(pm, npages, align - 1, pm->hint);
+		page = find_from(pm, npages, align - 1, from, steps);
 	}
 	if (npages == 1 && align == 1 && page != BW_NO_PAGE)
 		pm->hint = page;
 	return page;
+}
+
+u32 bw_pagemap_find(struct bw_pagemap *pm, u32 npages, u32 align)
+{
+	u32 from = 0;
+
+	return bw_pagemap_find_some(pm, npages, align, &from, BW_NO_PAGE);
 }
 
 static void flip(struct bw_pagemap *pm, u32 page, u32 npages, bool give)
@@ -472,7 +505,7 @@ u32 bw_pagemap_run(const struct bw_pagemap *pm, u32 page, u32 most)
 
 int bw_pagemap_check(struct bw_pagemap *pm)
 {
-	u32 level, i, c, nr = pm->nr_arenas;
+	u32 level, i, c, nr = pm->nr_arenas, from = 0;
 
 	settle(pm);
 	for (i = 0; i < nr; i++) {
@@ -500,7 +533,7 @@ int bw_pagemap_check(struct bw_pagemap *pm)
 		}
 	}
 	/* An unaligned search from 0 must not find what the hint hides. */
-	if (find_from(pm, 1, 0, 0) < pm->hint)
+	if (find_from(pm, 1, 0, &from, BW_NO_PAGE) < pm->hint)
 		return 3;
 	return 0;
 }

@@ -96,6 +96,15 @@ void bw_pagemap_arena_del(struct bw_pagemap *pm, u32 arena);
  */
 u32 bw_pagemap_find(struct bw_pagemap *pm, u32 npages, u32 align);
 
+/*
+ * The same from *@from on (0 at first), looking into @steps nodes at most, 64
+ * or more. BW_NO_PAGE: *@from is BW_NO_PAGE too if there is none, else where to
+ * go on. Only with an alignment are there many: a summary does not tell how the
+ * run is placed.
+ */
+u32 bw_pagemap_find_some(struct bw_pagemap *pm, u32 npages, u32 align,
+			 u32 *from, u32 steps);
+
 /* All pages were free and now are not; the reverse. Both must be true. */
 void bw_pagemap_take(struct bw_pagemap *pm, u32 page, u32 npages);
 void bw_pagemap_give(struct bw_pagemap *pm, u32 page, u32 npages);

@@ -20,7 +20,7 @@ mkdir -p "$dir"
 # The first test that fails, or nothing.
 hunt()
 {
-	for t in rows exhaustive kinds window differential reader; do
+	for t in rows exhaustive kinds window pieces differential reader; do
 		if ! timeout 300 make -s -C "$dir/tree" -f selftests/core.mk \
 		     O=out CORE_CC="$cc" CORE_WERROR=-w "out/core/$cc/$t" \
 		     > "$dir/make.log" 2>&1; then
@@ -89,7 +89,7 @@ mutant 'the search loses the run before a node' $m \
 mutant 'a run begins where its node does' $m \
 	's/s->page = first + size - sum->end;/s->page = first;/'
 mutant 'a node with just enough is skipped' $m \
-	's/if (sum->max < s->need) {/if (sum->max <= s->need) {/'
+	's/if (sum->max >= s->need)/if (sum->max > s->need)/'
 mutant 'alignment is counted from the wrong side' $m \
 	's/(u64)(-s->page & s->mask)/(u64)(s->page \& s->mask)/'
 mutant 'an aligned run begins where the free one does' $m \
@@ -124,6 +124,14 @@ mutant 'the hint follows aligned requests' $m \
 	's/if (npages == 1 && align == 1 /if (npages == 1 /'
 mutant 'a search trusts stale summaries' $m \
 	'/^u32 bw_pagemap_find/,/find_from/s/\tsettle(pm);//'
+mutant 'a piece forgets the run before its end' $m \
+	'/^static bool search_cut/,/^}/s/if (!s->run)/if (s)/'
+mutant 'the next piece begins at the hint again' $m \
+	'/^u32 bw_pagemap_find_some/,/^}/s/if (\*from <= pm->hint)/if (*from)/'
+mutant 'a search that was cut is over' $m \
+	'/^static u32 find_from/,/^}/s/\*from = s.page/*from = BW_NO_PAGE/'
+mutant 'a piece has no end' $m \
+	'/^static u32 find_from/,/^}/s/\.steps = steps/.steps = ~0U/'
 mutant 'a short run at the hint is good enough' $m \
 	'/^static u32 find_at_hint/,/^}/s/.need = npages/.need = min(npages, 9U)/'
 mutant 'the free pages behind a span are counted short' $m \
@@ -141,6 +149,12 @@ mutant 'the map behind another begins at an odd place' $m \
 m=coreheap.c
 mutant 'there is memory for the map of one kind only' $m \
 	's/BURROW_NR_ARENA_KINDS \* bw_pagemap_bytes(nr_arenas)/bw_pagemap_bytes(nr_arenas)/'
+mutant 'a wide run is one page too short' $m \
+	'/^static u32 find_place/,/^}/s/npages + align - 1, 1/npages + align - 2, 1/'
+mutant 'a wide run is not aligned' $m \
+	'/^static u32 find_place/,/^}/s/page = (page + align - 1).*/;/'
+mutant 'each span of a call searches from the left' $m \
+	'/^static u32 find_place/,/^}/s/first ? 0 : page/0/'
 mutant 'the maps of all kinds share their memory' $m \
 	's/tables + kind \* bw_pagemap_bytes(nr_arenas)/tables/'
 mutant 'an arena enters the map of another kind' $m \

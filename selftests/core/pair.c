@@ -139,13 +139,15 @@ static struct bw_span_req in_units(const struct bw_span_req *req)
 
 bool pair_alloc(struct pair *p, const struct bw_span_req *asked, u32 nr)
 {
-	const struct bw_span_req units = in_units(asked), *req = &units;
+	struct bw_span_req units = in_units(asked), *req = &units;
 	u32 align = max(req->align, 1U), got, i, next;
 	struct bw_run out[PAIR_BATCH];
 
 	if (p->why[0])
 		return false;
 	got = bw_core_spans_alloc(&p->core, req, out, nr);
+	if (req->from != (got ? 0 : BW_NO_PAGE))
+		return pair_differs(p, "a search without bound stopped early");
 	if (got > nr)
 		return pair_differs(p, "alloc gave %u of %u", got, nr);
 	for (i = 0; i < got; i++)

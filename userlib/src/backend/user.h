@@ -191,7 +191,7 @@ int bw_user_span_free(struct bw_backend *be, u32 flags,
  * Takes up to @nr spans off the core; @got says how many, the errno why no
  * more.
  */
-int bw_user_take_locked(struct bw_user *u, const struct bw_span_req *req,
+int bw_user_take_locked(struct bw_user *u, struct bw_span_req *req,
 			struct burrow_span_ref *ref, u32 nr, u32 *got);
 /* Takes back what nobody has heard of yet. */
 void bw_user_untake(struct bw_user *u, const struct burrow_span_ref *ref,
@@ -210,7 +210,7 @@ void bw_guards_probe(struct bw_user *u, char *data);
  * Allocates up to @nr stacks, BW_USER_GROUP at most. Fewer without an errno:
  * try again.
  */
-int bw_stacks_alloc(struct bw_user *u, const struct bw_span_req *want,
+int bw_stacks_alloc(struct bw_user *u, struct bw_span_req *want,
 		    bool lazy, struct burrow_span_ref *ref, u32 nr, u32 *full);
 /* Frees some of @nr spans, of which the first is live and has a guard. */
 int bw_stacks_free_locked(struct bw_user *u, const struct burrow_span_ref *ref,

@@ -138,7 +138,7 @@ static int place_locked(struct bw_user *u, u64 word, u32 page, u32 npages,
 			struct bw_run *to)
 {
 	u32 kind = u->core.arena[page >> BURROW_ARENA_PAGE_SHIFT]->kind;
-	const struct bw_span_req req = {
+	struct bw_span_req req = {
 		.npages = npages,
 		.align = npages > BURROW_HUGE_PAGES ? BURROW_HUGE_PAGES : 0,
 		.cls = burrow_word_class(word),

@@ -37,7 +37,7 @@ static int check_alloc(const struct burrow_span_alloc *req, u32 nr)
 	return 0;
 }
 
-int bw_user_take_locked(struct bw_user *u, const struct bw_span_req *req,
+int bw_user_take_locked(struct bw_user *u, struct bw_span_req *req,
 			struct burrow_span_ref *ref, u32 nr, u32 *got)
 {
 	u32 guard = req->flags & BURROW_W_GUARD ? BURROW_GUARD_PAGES : 0;
@@ -135,7 +135,7 @@ static int group_populate(struct bw_user *u, u32 npages,
 }
 
 /* Takes and prepares up to BW_USER_GROUP spans; @full are complete. */
-static int group_alloc(struct bw_user *u, const struct bw_span_req *req,
+static int group_alloc(struct bw_user *u, struct bw_span_req *req,
 		       bool lazy, struct burrow_span_ref *ref, u32 nr,
 		       u32 *full)
 {
@@ -165,6 +165,7 @@ int bw_user_span_alloc(struct bw_backend *be,
 		.cls = req->cls,
 		.kind = req->kind,
 		.arena_kind = stack ? BURROW_ARENA_STACK : BURROW_ARENA_HEAP,
+		.steps = BW_SEARCH_STEPS,
 	};
 	int err;
 
@@ -178,7 +179,8 @@ int bw_user_span_alloc(struct bw_backend *be,
 		return -EXDEV;
 	err = check_alloc(req, nr);
 	bw_gate_enter(&be->gate);
-	while (!err && *done < nr) {
+	/* -EAGAIN: among very many holes, others are let in now and then */
+	while ((!err || err == -EAGAIN) && *done < nr) {
 		struct burrow_span_ref *ref = spans + *done;
 		u32 n = min(nr - *done, BW_USER_GROUP), full;
 

@@ -130,7 +130,7 @@ static enum guard choose_locked(const struct bw_guards *g, u32 *nr)
 	return FENCE;
 }
 
-static int group_take(struct bw_user *u, const struct bw_span_req *want,
+static int group_take(struct bw_user *u, struct bw_span_req *want,
 		      struct group *g, u32 nr)
 {
 	struct bw_span_req req = *want;
@@ -142,6 +142,7 @@ static int group_take(struct bw_user *u, const struct bw_span_req *want,
 	g->how = choose_locked(&u->guards, &nr);
 	req.flags = g->how == NONE ? 0 : BURROW_W_GUARD;
 	err = bw_user_take_locked(u, &req, g->ref, nr, &g->nr);
+	want->from = req.from;
 	for (i = 0; i < g->nr && g->how != NONE; i++) {
 		if (bw_core_is_resident(&u->core, g->ref[i].page,
 					BURROW_GUARD_PAGES))
@@ -232,7 +233,7 @@ static int tops_populate(struct bw_user *u, const struct group *g, u32 npages,
 	return 0;
 }
 
-int bw_stacks_alloc(struct bw_user *u, const struct bw_span_req *want,
+int bw_stacks_alloc(struct bw_user *u, struct bw_span_req *want,
 		    bool lazy, struct burrow_span_ref *ref, u32 nr, u32 *full)
 {
 	struct group g = { .ref = ref };
