@@ -258,6 +258,8 @@ void bw_view_unmap(struct bw_view *view)
 	spin_unlock(&heap->lock);
 	if (!last)
 		return;
+	if (view->kind == BURROW_MMAP_DATA)
+		bw_written_forget(arena);
 	bw_frames_drop(view);
 	bw_arena_del_unmapped(heap, index);
 	/* last: from here on bw_file_collect() may end the heap */

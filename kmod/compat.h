@@ -100,6 +100,9 @@ static inline int bw_insert_page(struct vm_area_struct *vma, unsigned long addr,
 }
 #endif
 
+/* Dirty bits that the processor sets, and a flush that clears them for good. */
+#define BW_CAN_HARVEST		IS_ENABLED(CONFIG_X86_64)
+
 /* The lock that an LRU walk passes to its callback, while it passed one. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define BW_LRU_LOCK_ARG		spinlock_t *lock,

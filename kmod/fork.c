@@ -9,7 +9,7 @@
  *	  view_open()			mmap.c
  *	    bw_view_fork()		<- here, for each view
  *	      heap_clone()		first call: core, K-words, arenas
- *	      view_protect()		the parent's entries: read-only, clean
+ *	      view_withdraw()		the parent's entries: read-only, clean
  *	      view_share()		the child's slots hold the same frames
  *	  copy_page_range()		the kernel copies what is now read-only
  *	flush_tlb_mm()			and makes the parent see it
@@ -123,44 +123,22 @@ static struct bw_heap *heap_clone(struct bw_heap *parent, struct mm_struct *mm)
 	return child;
 }
 
-/* Under the page table's lock. Clean: F1, and fork copies it as it is. */
+/*
+ * Under the page table's lock. Clean: F1, and fork copies it as it is; that it
+ * was not is noted first (V1 in written.c).
+ */
 static int entry_protect(pte_t *pte, unsigned long addr, void *data)
 {
-	struct mm_struct *mm = data;
+	struct vm_area_struct *vma = data;
 	pte_t entry = *pte;
 
 	if (!pte_present(entry))
 		return 0;
-	entry = ptep_get_and_clear(mm, addr, pte);
-	set_pte_at(mm, addr, pte, pte_mkclean(pte_wrprotect(entry)));
-	return 0;
-}
-
-/* Runs of filled slots: elsewhere the walk would allocate page tables. */
-static int view_protect(struct bw_view *view, struct vm_area_struct *vma)
-{
-	u32 c, i, n;
-
-	for (c = 0; c < BW_DATA_CHUNKS; c++) {
-		struct page **chunk = view->chunk[c];
-
-		for (i = 0; chunk && i < BW_SLOT_CHUNK; i += n + 1) {
-			unsigned long at = c * BW_SLOT_CHUNK + i;
-			int err;
-
-			for (n = 0; i + n < BW_SLOT_CHUNK && chunk[i + n]; n++)
-				;
-			if (!n)
-				continue;
-			err = apply_to_page_range(vma->vm_mm, vma->vm_start +
-						  at * PAGE_SIZE,
-						  n * PAGE_SIZE, entry_protect,
-						  vma->vm_mm);
-			if (err)
-				return err;
-		}
-		cond_resched();
-	}
+	entry = ptep_get_and_clear(vma->vm_mm, addr, pte);
+	if (pte_dirty(entry))
+		bw_written_note(vma->vm_private_data,
+				(addr - vma->vm_start) >> PAGE_SHIFT);
+	set_pte_at(vma->vm_mm, addr, pte, pte_mkclean(pte_wrprotect(entry)));
 	return 0;
 }
 
@@ -173,7 +151,7 @@ static int view_withdraw(struct bw_view *view, struct vm_area_struct *vma,
 			 bool *lazy)
 {
 	if (!bw_view_is_huge(view))
-		return view_protect(view, vma);
+		return bw_view_walk(view, vma, entry_protect, vma);
 	unmap_mapping_pages(vma->vm_file->f_mapping, bw_view_pgoff(view),
 			    BURROW_ARENA_SIZE / PAGE_SIZE, false);
 	*lazy = true;
@@ -245,6 +223,8 @@ static int view_share(struct bw_view *to, struct bw_view *from, bool *lazy)
 				nr = err ? 0 : BW_UNIT_FRAMES;
 				break;
 			}
+			bw_written_note_frame(from, c * BW_SLOT_CHUNK + i,
+					      chunk[i]);
 			page = frame_for_child(child, chunk[i]);
 			if (!page) {
 				err = -ENOMEM;
@@ -285,6 +265,8 @@ static int view_clone(struct bw_view *to, struct bw_view *from,
 	err = view_withdraw(from, parent_vma, &lazy);
 	if (!err)
 		err = view_share(to, from, &lazy);
+	if (!err && to->kind == BURROW_MMAP_DATA)
+		bw_written_clone(to->arena, from->arena);
 	forking_end(parent);
 	if (lazy)
 		vm_flags_set(vma, VM_WIPEONFORK);

@@ -47,6 +47,7 @@ struct bw_heap *bw_heap_make(struct bw_file *file, struct mm_struct *mm,
 	heap->mm = mm;
 	mmgrab(mm);
 	heap->nr_arenas = nr_arenas;
+	mutex_init(&heap->harvest);
 	mutex_init(&heap->insert);
 	spin_lock_init(&heap->lock);
 	init_waitqueue_head(&heap->claims_wait);

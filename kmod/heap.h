@@ -6,6 +6,7 @@
  *
  *	mmap_lock of heap->mm	read: every ioctl that changes heap state, fault
  *				write: mmap, VMA close, fork
+ *	heap->harvest		one harvest of written frames at a time
  *	heap->insert		whoever puts frames into slots and page tables;
  *				may allocate; never taken to reclaim free pages
  *	heap->lock		spinlock: core, slots, arena table; no allocation,
@@ -57,6 +58,7 @@
 
 struct bw_heap;
 struct bw_piece;
+struct bw_written;
 
 /**
  * struct bw_view - one of the three mappings of an arena
@@ -82,6 +84,9 @@ struct bw_view {
  * @work:	frees it where a scan may not
  * @piece:	its parts on the lists of lazy memory			[const]
  * @kwords:	its part of the span table, vmalloc'ed			[const]
+ * @written:	frames written since the last harvest
+ *		[set under heap->harvest, cleared under the mmap write lock]
+ * @is_harvested: there was one					[same]
  * @core:	what the core keeps of it		[heap->lock]
  * @view:	its mappings, by enum burrow_mmap_kind
  */
@@ -93,6 +98,8 @@ struct bw_arena {
 	struct work_struct work;
 	struct bw_piece *piece[BW_ARENA_PIECES];
 	u64 *kwords;
+	struct bw_written *written;
+	bool is_harvested;
 	struct bw_core_arena core;
 	struct bw_view view[BURROW_NR_MMAP_KINDS];
 };
@@ -133,6 +140,7 @@ struct bw_file {
  * @nr_arenas:	arenas the window has room for			[const]
  * @base:	where the views of arena 0 lie, by kind		[const]
  * @core_mem:	the core's tables				[const]
+ * @harvest:	see above
  * @insert:	see above
  * @lock:	see above
  * @core:	the page heap					[lock]
@@ -176,6 +184,7 @@ struct bw_heap {
 	u32 nr_arenas;
 	unsigned long base[BURROW_NR_MMAP_KINDS];
 	void *core_mem;
+	struct mutex harvest;
 	struct mutex insert;
 	spinlock_t lock;
 
@@ -292,8 +301,21 @@ u64 bw_lazy_reclaim(struct bw_heap *heap, u64 want);
 bool bw_frame_share(struct page *page);
 unsigned long bw_frame_drop(struct page *page);
 bool bw_frame_claim(struct page *page, int more);
+bool bw_frame_is_shared(struct page *page);
 int bw_frame_unshare(struct bw_view *view, u32 frame, gfp_t gfp);
 vm_fault_t bw_view_mkwrite(struct vm_fault *vmf);
+
+/* written.c: which frames were written since the last look */
+int bw_view_walk(struct bw_view *view, struct vm_area_struct *vma, pte_fn_t fn,
+		 void *data);
+void bw_written_note(struct bw_view *view, u32 frame);
+void bw_written_note_frame(struct bw_view *view, u32 frame, struct page *page);
+void bw_written_clone(struct bw_arena *to, const struct bw_arena *from);
+void bw_written_forget(struct bw_arena *arena);
+int bw_written_harvest(struct bw_heap *heap, u32 index, unsigned long *bits,
+		       u32 *nr, bool *all);
+void bw_written_return(struct bw_heap *heap, u32 index,
+		       const unsigned long *bits);
 
 /* fork.c: a child's clone of a heap */
 void bw_view_fork(struct vm_area_struct *vma);

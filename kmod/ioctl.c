@@ -30,7 +30,8 @@ static int call_query(struct bw_call *call)
 			  BURROW_FEAT_PARK | BURROW_FEAT_FORK |
 			  BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP |
 			  BURROW_FEAT_STACK | BURROW_FEAT_EVENTS |
-			  (BW_CAN_HUGE ? BURROW_FEAT_HUGE : 0);
+			  (BW_CAN_HUGE ? BURROW_FEAT_HUGE : 0) |
+			  (BW_CAN_HARVEST ? BURROW_FEAT_HARVEST : 0);
 	q->out_page_shift = BURROW_PAGE_SHIFT;
 	q->out_arena_shift = BURROW_ARENA_SHIFT;
 	q->out_max_arenas = BURROW_MAX_ARENAS;
@@ -85,6 +86,45 @@ static int call_heap_events(struct bw_call *call)
 		bw_heap_event_locked(call->heap, e->out_events);
 		spin_unlock(&call->heap->lock);
 	}
+	return err;
+}
+
+static int harvest(struct bw_call *call, unsigned long *bits)
+{
+	struct burrow_heap_harvest *h = &call->arg.heap_harvest;
+	bool all;
+	int err;
+
+	if (mmap_read_lock_killable(current->mm))
+		return -EINTR;
+	err = bw_written_harvest(call->heap, h->arena, bits, &h->out_nr, &all);
+	mmap_read_unlock(current->mm);
+	if (err)
+		return err;
+	h->out_all = all;
+	h->out_pad = 0;
+	if (all) {
+		memset(bits, 0xff, BURROW_HARVEST_FRAMES / 8);
+		h->out_nr = BURROW_HARVEST_FRAMES;
+	}
+	if (!copy_to_user(u64_to_user_ptr(h->bits), bits,
+			  BURROW_HARVEST_FRAMES / 8) && !bw_call_reply(call))
+		return 0;
+	bw_written_return(call->heap, h->arena, bits);
+	return -EFAULT;
+}
+
+static int call_heap_harvest(struct bw_call *call)
+{
+	unsigned long *bits;
+	int err = -ENOMEM;
+
+	if (!BW_CAN_HARVEST)
+		return -ENOTTY;
+	bits = kmalloc(BURROW_HARVEST_FRAMES / 8, BW_GFP_CALL);
+	if (bits)
+		err = harvest(call, bits);
+	kfree(bits);
 	return err;
 }
 
@@ -174,6 +214,7 @@ static const struct call_type call_types[] = {
 	CALL(HEAP_RECLAIM, heap_reclaim, 0, .fn = call_heap_reclaim),
 	CALL(HEAP_LIMIT, heap_limit, 0, .fn = call_heap_limit),
 	CALL(HEAP_EVENTS, heap_events, 0, .fn = call_heap_events),
+	CALL(HEAP_HARVEST, heap_harvest, 0, .fn = call_heap_harvest),
 	CALL(ARENA_ADD, arena_add, 0, .fn = call_arena_add),
 	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE,
 	     .fn = bw_call_span_alloc),

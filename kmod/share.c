@@ -107,10 +107,17 @@ static void frame_replace(struct bw_view *view, u32 frame, struct page **slot,
 	unmap_mapping_pages(&heap->file->mapping, bw_view_pgoff(view) + frame,
 			    1, false);
 	copy_highpage(fresh, old);
+	bw_written_note(view, frame);
 	spin_lock(&heap->lock);
 	WRITE_ONCE(*slot, fresh);
 	heap->nr_busy = 0;
 	spin_unlock(&heap->lock);
+}
+
+/* Do several slots hold it? A guess, unless heaps are kept from forking. */
+bool bw_frame_is_shared(struct page *page)
+{
+	return atomic_long_read(sharers(page)) >= ONE_MORE;
 }
 
 /* If the slot holds @page still, a copy takes its place; else all is well. */

@@ -25,6 +25,7 @@ union call_arg {
 	struct burrow_heap_reclaim heap_reclaim;
 	struct burrow_heap_limit heap_limit;
 	struct burrow_heap_events heap_events;
+	struct burrow_heap_harvest heap_harvest;
 	struct burrow_arena_add arena_add;
 	struct burrow_span_alloc span_alloc;
 	struct burrow_span_free span_free;
@@ -43,6 +44,7 @@ struct bed {
 	struct burrow_range range;	/* the same */
 	struct burrow_span_ref new;	/* for the kernel to write */
 	__u32 slot;
+	__u64 bits[BURROW_HARVEST_WORDS];
 };
 
 /**
@@ -87,6 +89,11 @@ static void fill_heap_limit(struct bed *bed, union call_arg *arg)
 {
 	(void)bed;
 	arg->heap_limit.bytes = 1 << 30;
+}
+
+static void fill_heap_harvest(struct bed *bed, union call_arg *arg)
+{
+	arg->heap_harvest.bits = U64(bed->bits);
 }
 
 static void fill_arena_add(struct bed *bed, union call_arg *arg)
@@ -153,6 +160,8 @@ static const struct call_row call_all[] = {
 		 fill_heap_reclaim),
 	CALL_ROW(HEAP_LIMIT, heap_limit, 0, false, false, fill_heap_limit),
 	CALL_ROW(HEAP_EVENTS, heap_events, 0, true, false, fill_nothing),
+	CALL_ROW(HEAP_HARVEST, heap_harvest, 0, true, false,
+		 fill_heap_harvest),
 	CALL_ROW(ARENA_ADD, arena_add, 0, true, true, fill_arena_add),
 	CALL_ROW(SPAN_ALLOC, span_alloc,
 		 BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE, true, true,

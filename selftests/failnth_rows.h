@@ -51,6 +51,18 @@ static int call_events(struct bed *b)
 	return r ? r : (int)arg.out_events;
 }
 
+/* Once it has succeeded it is no longer the first, which says "all". */
+static int call_harvest(struct bed *b)
+{
+	__u64 bits[BURROW_HARVEST_WORDS];
+	struct burrow_heap_harvest arg = {
+		.size = sizeof(arg), .bits = U64(bits),
+	};
+	int r = call(b->h.fd, BURROW_IOC_HEAP_HARVEST, &arg);
+
+	return r ? r : (int)arg.out_nr;
+}
+
 static int call_arena(struct bed *b)
 {
 	int r = arena_add(&b->h, NEW_ARENA);
@@ -293,6 +305,14 @@ static bool event_is_not_lost(struct bed *b, int r)
 		       r == BURROW_EVENT_LIMIT && !again;
 }
 
+/* Nothing is lost by a first harvest that failed. */
+static bool all_is_told_once(struct bed *b, int r)
+{
+	int again = call_harvest(b), all = BURROW_HARVEST_FRAMES;
+
+	return r < 0 ? again == all : r == all && !again;
+}
+
 static bool arena_can_be_had(struct bed *b, int r)
 {
 	return arena_add(&b->h, NEW_ARENA) == (r < 0 ? (int)NEW_ARENA :
@@ -411,6 +431,8 @@ static const struct row ioctl_rows[] = {
 	ROW("HEAP_LIMIT", call_limit, .is_right = limit_is_set),
 	ROW("HEAP_EVENTS", call_events, .prepare = prepare_event,
 	    .is_right = event_is_not_lost),
+	ROW_MEM("HEAP_HARVEST", call_harvest, .prepare = prepare_few,
+		.is_right = all_is_told_once),
 	ROW_MEM("ARENA_ADD", call_arena, .arenas = 1,
 		.is_right = arena_can_be_had),
 	ROW_MEM("ARENA_ADD, stacks", call_stack_arena, .arenas = 1,

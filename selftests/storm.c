@@ -8,7 +8,9 @@
  *	thread_forks()		children that look, work, and end or are killed
  *	thread_mappings()	arenas that come and go; mprotect, madvise,
  *				munmap and mremap of views
- *	thread_pins()		vmsplice, process_vm_*, io_uring's fixed buffers
+ *	thread_pins()		vmsplice, process_vm_*, io_uring's fixed buffers,
+ *				direct I/O where there is a disk (debug kernel)
+ *	thread_harvests()	asks what was written
  *	thread_shrinks()	drop_caches
  *	child_hogs()		ordinary memory, in the same memory cgroup
  *
@@ -16,8 +18,7 @@
  *
  * The others are in storm_threads.h. What happens depends on the seed and on
  * the scheduler; each thread does a fixed number of deeds, nothing waits for a
- * time. (No direct I/O: no file system of the guests pins what it reads into;
- * io_uring does.)
+ * time.
  */
 #include <pthread.h>
 #include <sys/random.h>
@@ -63,7 +64,7 @@ static void *thread_hand(void *arg)
 
 static void *(* const threads[])(void *) = {
 	thread_hand, thread_hand, thread_hand, thread_stacks, thread_forks,
-	thread_mappings, thread_pins, thread_shrinks,
+	thread_mappings, thread_pins, thread_harvests, thread_shrinks,
 };
 
 static int storm_heap(struct storm *s)

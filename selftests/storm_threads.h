@@ -7,6 +7,7 @@
 
 #include <sys/uio.h>
 
+#include "harvest.h"
 #include "storm.h"
 #include "uring.h"
 
@@ -225,13 +226,15 @@ static void *thread_mappings(void *arg)
 	return NULL;
 }
 
+#define STORM_DISK	"/dev/ram0"	/* the debug kernel has it */
 #define PIN_PAGES	4U
 #define PIN_BYTES	(PIN_PAGES * BURROW_PAGE_SIZE)
 
+/* Frames that others write to and read from, or hold on to. */
 struct pins {
 	struct storm *s;
 	struct uring u;
-	int file, pipe[2];
+	int file, disk, pipe[2];
 	bool has_ring;
 	char *p, buf[PIN_BYTES];
 };
@@ -280,18 +283,36 @@ static bool pins_ring(struct pins *pins, char val)
 	return true;
 }
 
+/* To a disk and back, past the page cache: the frames are pinned meanwhile. */
+static bool pins_direct(struct pins *pins, char val)
+{
+	struct storm *s = pins->s;
+
+	if (pins->disk < 0)
+		return false;
+	memset(pins->p, val, PIN_BYTES);
+	STORM_CHECK(s, pwrite(pins->disk, pins->p, PIN_BYTES, 0) ==
+		       (ssize_t)PIN_BYTES);
+	memset(pins->p, val + 1, PIN_BYTES);
+	STORM_CHECK(s, pread(pins->disk, pins->p, PIN_BYTES, 0) ==
+		       (ssize_t)PIN_BYTES);
+	STORM_CHECK(s, bytes_are(pins->p, val, PIN_BYTES));
+	return true;
+}
+
 static void *thread_pins(void *arg)
 {
 	struct hand *hand = arg;
 	struct storm *s = hand->s;
 	static struct pins pins;
 	struct burrow_span_ref ref;
-	unsigned int n, rings = 0;
+	unsigned int n, rings = 0, direct = 0;
 
 	pins.s = s;
 	STORM_CHECK(s, !pipe(pins.pipe));
 	pins.file = memfd_create("storm", MFD_CLOEXEC);
 	pins.has_ring = !uring_make(&pins.u);
+	pins.disk = open(STORM_DISK, O_RDWR | O_DIRECT | O_CLOEXEC);
 	for (n = 0; n < s->ops / 8; n++) {
 		int r = span_alloc(&s->h, PIN_PAGES, chance(hand, 2), &ref);
 
@@ -301,10 +322,50 @@ static void *thread_pins(void *arg)
 		pins.p = page_addr(&s->h, ref.page);
 		pins_copy(&pins, n);
 		rings += pins_ring(&pins, n);
+		direct += pins_direct(&pins, n);
 		STORM_CHECK(s, !span_free(&s->h, chance(hand, 2), ref));
 	}
 	if (s->ops < ENDLESS)
-		printf("# fixed buffers: %u of %u times\n", rings, n);
+		printf("# fixed buffers: %u of %u times, direct I/O: %u\n",
+		       rings, n, direct);
+	return NULL;
+}
+
+/* What this thread writes is told, whatever the others do. */
+static void harvest_follows(struct hand *hand, char *p)
+{
+	struct storm *s = hand->s;
+	__u32 arena = (p - s->h.window) / BURROW_ARENA_SIZE;
+	struct harvest w;
+	int r;
+
+	p[chance(hand, BURROW_PAGE_SIZE)] = 'h';
+	p += FRAME_SIZE * chance(hand, FRAMES_PER_PAGE);
+	*p = 'h';
+	r = harvest(&s->h, arena, &w);
+	if (is_refused(hand, r))
+		return;
+	STORM_CHECK(s, !r);
+	STORM_CHECK(s, harvest_has(&w, &s->h, p));
+}
+
+static void *thread_harvests(void *arg)
+{
+	struct hand *hand = arg;
+	struct storm *s = hand->s;
+	struct burrow_span_ref ref;
+	unsigned int n, i;
+
+	for (n = 0; n < s->ops / 16; n++) {
+		int r = span_alloc(&s->h, 1, 0, &ref);
+
+		if (is_refused(hand, r))
+			continue;
+		STORM_CHECK(s, !r);
+		for (i = 0; i < 4; i++)
+			harvest_follows(hand, page_addr(&s->h, ref.page));
+		STORM_CHECK(s, !span_free(&s->h, 0, ref));
+	}
 	return NULL;
 }
 

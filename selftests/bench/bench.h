@@ -80,6 +80,7 @@ void shrink_part(void);
 void meta_part(void);
 void stack_part(void);
 void fork_part(void);
+void harvest_part(void);
 void arenas_part(void);
 
 /**

@@ -156,6 +156,7 @@ static const struct part {
 	{ "meta", meta_part },
 	{ "stack", stack_part },
 	{ "fork", fork_part },
+	{ "harvest", harvest_part },
 	{ "arenas", arenas_part },
 };
 

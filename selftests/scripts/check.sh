@@ -3,7 +3,7 @@
 # make check: every test there is, one stage after the other, then one line
 #	N passed, N failed, N skipped
 # A stage that ends badly without a failed test counts as a failure itself.
-#	check.sh [STAGE...]	build style layers core lib rig kunit vm
+#	check.sh [STAGE...]	build layers guests style core model lib rig kunit vm
 set -u
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -110,36 +110,48 @@ kernel_tests()
 	done
 }
 
+jobs=-j$(nproc)
+
 do_build() { stage build one "library and module build without a warning" \
-	make --no-print-directory all static; }
+	make --no-print-directory $jobs all static; }
 do_layers() { stage layers make --no-print-directory layers; }
 do_style() { stage style make --no-print-directory style; }
-do_core() { stage core make --no-print-directory check-core; }
+do_core() { stage core make --no-print-directory $jobs check-core; }
 do_model() { stage model make --no-print-directory model; }
-do_lib() { stage lib make --no-print-directory check-lib; }
+do_lib() { stage lib make --no-print-directory $jobs check-lib; }
 do_rig() { stage rig selftests/vm/selftest.sh; }
 do_kunit() { booted=0; vm_boot debug --mem 2G --; vm_tell debug; }
 
-do_vm()
+kernels=${KERNELS:-6.1 6.12 7.x debug}
+vm_tests=()
+vm_files=()
+
+# What the guests are given. The debug kernel takes longer than the others
+# together: it starts now, beside all that comes.
+do_guests()
 {
-	local k f tests files=() kernels=${KERNELS:-6.1 6.12 7.x debug}
+	local f
 	booted=0
 	stage kselftest-build one "the kernel tests build" \
-		make --no-print-directory kselftest-build static
-	mapfile -t tests < <(kernel_tests)
+		make --no-print-directory $jobs kselftest-build static
+	mapfile -t vm_tests < <(kernel_tests)
 	# without a debugger core_dump says what it skips
 	for f in "$out/static/parity=/t/parity" \
 		 $(selftests/vm/gdb.sh 2>"$logs/gdb.log"); do
-		files+=(--file "$f")
+		vm_files+=(--file "$f")
 	done
-	# the debug kernel takes longer than the others together: beside them
-	for k in $kernels; do
-		[ "$k" != debug ] ||
-			vm_boot debug --mem 2G "${files[@]}" -- "${tests[@]}" &
-	done
+	case " $kernels " in *" debug "*)
+		vm_boot debug --mem 2G "${vm_files[@]}" -- "${vm_tests[@]}" &
+	esac
+}
+
+do_vm()
+{
+	local k
+	[ ${#vm_tests[@]} != 0 ] || do_guests
 	for k in $kernels; do
 		[ "$k" != debug ] || continue
-		vm_boot "$k" --mem 2G "${files[@]}" -- "${tests[@]}"
+		vm_boot "$k" --mem 2G "${vm_files[@]}" -- "${vm_tests[@]}"
 		vm_tell "$k"
 	done
 	wait
@@ -150,7 +162,7 @@ do_vm()
 	fi
 }
 
-stages=${*:-build layers style core model lib rig vm}
+stages=${*:-build layers guests style core model lib rig vm}
 for s in $stages; do
 	"do_$s"
 done

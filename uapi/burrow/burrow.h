@@ -82,6 +82,7 @@ enum burrow_mmap_kind {
 #define BURROW_FEAT_STACK	(1ULL << 6)	/* stack arenas */
 #define BURROW_FEAT_EVENTS	(1ULL << 7)	/* soft limit, poll() */
 #define BURROW_FEAT_HUGE	(1ULL << 8)	/* huge arenas have 2 MiB entries */
+#define BURROW_FEAT_HARVEST	(1ULL << 9)	/* x86-64 */
 
 struct burrow_query {
 	__u32 size;
@@ -323,6 +324,29 @@ struct burrow_heap_events {
 	__u32 out_pad;
 };
 
+/*
+ * HEAP_HARVEST: which 4 KiB frames of an arena were written since the last such
+ * call for it; writers notice nothing. A frame may be looked at once the call has
+ * returned: whatever is written from then on is in the next harvest. Bit i of
+ * bits is the frame at i * 4 KiB. The first call says "all", so it does for a
+ * huge arena, and for one whose data is not mapped. A frame that is new is zero
+ * and not written; one that was discarded, or that the kernel may be writing to
+ * for somebody (I/O under way), is told as written more often than it is. A child
+ * has its parent's bits, as of the fork.
+ */
+#define BURROW_HARVEST_FRAMES	(BURROW_ARENA_SIZE / 4096)
+#define BURROW_HARVEST_WORDS	(BURROW_HARVEST_FRAMES / 64)
+
+struct burrow_heap_harvest {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 bits;			/* __u64[BURROW_HARVEST_WORDS], written */
+	__u32 arena;
+	__u32 out_nr;			/* bits that are set */
+	__u32 out_all;			/* 1: all of them, because nothing is known */
+	__u32 out_pad;
+};
+
 /* No size in the number: it stays the same when the struct grows. */
 #define BURROW_IOC_QUERY		_IO(BURROW_IOC_MAGIC, 0x00)
 #define BURROW_IOC_HEAP_SETUP		_IO(BURROW_IOC_MAGIC, 0x01)
@@ -330,6 +354,7 @@ struct burrow_heap_events {
 #define BURROW_IOC_HEAP_RECLAIM		_IO(BURROW_IOC_MAGIC, 0x03)
 #define BURROW_IOC_HEAP_LIMIT		_IO(BURROW_IOC_MAGIC, 0x04)
 #define BURROW_IOC_HEAP_EVENTS		_IO(BURROW_IOC_MAGIC, 0x05)
+#define BURROW_IOC_HEAP_HARVEST		_IO(BURROW_IOC_MAGIC, 0x06)
 #define BURROW_IOC_ARENA_ADD		_IO(BURROW_IOC_MAGIC, 0x08)
 #define BURROW_IOC_SPAN_ALLOC		_IO(BURROW_IOC_MAGIC, 0x10)
 #define BURROW_IOC_SPAN_FREE		_IO(BURROW_IOC_MAGIC, 0x11)

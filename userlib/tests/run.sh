@@ -1,25 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# run.sh BUILD RESULTS PROGRAM[@BURROW]...: runs each, with BURROW set to what
-# stands behind the @ ("+" for ","), shows its TAP, keeps it in
-# RESULTS/lib-<flavour>-<test>.tap. A program that ends badly without saying
-# which test failed (a sanitizer, a crash, no plan) gets a line for that.
+# run.sh BUILD RESULTS PROGRAM[@BURROW]...: runs each, as many at a time as there
+# are CPUs, with BURROW set to what stands behind the @ ("+" for ","), shows its
+# TAP, keeps it in RESULTS/lib-<flavour>-<test>.tap. A program that ends badly
+# without saying which test failed (a sanitizer, a crash, no plan) gets a line
+# for that.
 set -u
 unset BURROW BURROW_MODE
-build=$1
-results=$2
-shift 2
 
-mkdir -p "$results"
-bad=0
-for prog in "$@"; do
-	name=$(echo "$prog" | sed 's|/tests/|-|')
-	tap=$results/lib-$name.tap
-	echo "# $name"
+# one BUILD RESULTS PROGRAM[@BURROW]
+one()
+{
+	name=$(echo "$3" | sed 's|/tests/|-|')
+	tap=$2/lib-$name.tap
+	bad=0
 	options=
-	[ "$prog" = "${prog#*@}" ] || options=$(echo "${prog#*@}" | tr + ,)
-	env ${options:+"BURROW=$options"} "$build/${prog%@*}" \
-		> "$tap" 2> "$tap.err"
+	[ "$3" = "${3#*@}" ] || options=$(echo "${3#*@}" | tr + ,)
+	env ${options:+"BURROW=$options"} "$1/${3%@*}" > "$tap" 2> "$tap.err"
 	status=$?
 	if [ $status -ne 0 ]; then
 		bad=1
@@ -32,6 +29,19 @@ for prog in "$@"; do
 			>> "$tap"
 	fi
 	rm -f "$tap.err"
-	cat "$tap"
-done
-exit $bad
+	# in one piece: others write too
+	printf '# %s\n%s\n' "$name" "$(cat "$tap")"
+	return $bad
+}
+
+if [ "$1" = --one ]; then
+	shift
+	one "$@"
+	exit
+fi
+build=$1
+results=$2
+shift 2
+mkdir -p "$results"
+printf '%s\n' "$@" |
+	xargs -P "$(nproc)" -I PROGRAM sh "$0" --one "$build" "$results" PROGRAM
