@@ -266,17 +266,22 @@ bw-runs := \
 
 # Knows its own names, for a debugger.
 -include $(O)/rel/userlib/tests/gdb_target.d
-$(O)/gdb_target: $(O)/rel/userlib/tests/gdb_target.o $(O)/libburrow.a
+-include $(O)/rel/userlib/tests/gdb_sched_target.d
+$(O)/gdb_target $(O)/gdb_sched_target: $(O)/%: $(O)/rel/userlib/tests/%.o \
+		$(O)/libburrow.a
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
 
 .PHONY: check-lib
-check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target
+check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
+		$(O)/gdb_sched_target
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
 	@sh userlib/tests/sizeclass.sh $(RESULTS)/lib-sizeclass.tap
 	@sh userlib/tests/gdb.sh $(O)/gdb_target $(RESULTS)/lib-gdb.tap
+	@sh userlib/tests/gdb_sched.sh $(O)/gdb_sched_target \
+		$(RESULTS)/lib-gdb-sched.tap
 
 .PHONY: check-aarch64
 check-aarch64:

@@ -72,7 +72,7 @@ static struct lists {
 	struct bw_lock lock;
 	struct slab *slab;
 	struct bw_glist warm, cold, bare;
-} lists = { .lock.rank = BW_RANK_GS };
+} g_lists = { .lock.rank = BW_RANK_GS };
 
 void bw_g_move_bad(const struct bw_g *g, u32 from, u32 to)
 {
@@ -84,15 +84,15 @@ void bw_g_move_bad(const struct bw_g *g, u32 from, u32 to)
 /* A G that never was, or NULL. */
 static struct bw_g *carve_locked(void)
 {
-	struct slab *s = lists.slab;
+	struct slab *s = g_lists.slab;
 
 	if (!s || s->nr == SLAB_GS) {
 		s = bw_sys_alloc(SLAB_BYTES);
 		if (!s)
 			return NULL;
-		s->next = lists.slab;
+		s->next = g_lists.slab;
 		/* pairs with bw_g_each() */
-		smp_store_release(&lists.slab, s);
+		smp_store_release(&g_lists.slab, s);
 	}
 	WRITE_ONCE(s->nr, s->nr + 1);
 	return &s->g[s->nr - 1];
@@ -100,7 +100,7 @@ static struct bw_g *carve_locked(void)
 
 void bw_g_each(void (*fn)(struct bw_g *g, void *arg), void *arg)
 {
-	struct slab *s = smp_load_acquire(&lists.slab); /* pairs with carve */
+	struct slab *s = smp_load_acquire(&g_lists.slab); /* pairs with carve */
 	u32 i;
 
 	for (; s; s = s->next)
@@ -117,7 +117,7 @@ static void make(struct bw_glist *out, u32 nr)
 
 	if (bw_stacks_make(slot, nr))
 		return;
-	bw_lock(&lists.lock);
+	bw_lock(&g_lists.lock);
 	for (i = 0; i < nr; i++) {
 		g = carve_locked();
 		if (!g)
@@ -125,7 +125,7 @@ static void make(struct bw_glist *out, u32 nr)
 		g->stack = slot[i];
 		bw_glist_add(out, g);
 	}
-	bw_unlock(&lists.lock);
+	bw_unlock(&g_lists.lock);
 }
 
 struct bw_g *bw_g_get_slow(struct bw_m *m)
@@ -135,15 +135,15 @@ struct bw_g *bw_g_get_slow(struct bw_m *m)
 	struct bw_glist got = { .nr = 0 };
 	struct bw_g *g, *first;
 
-	bw_lock(&lists.lock);
-	while (got.nr < want && lists.warm.nr)
-		bw_glist_add(&got, bw_glist_pop(&lists.warm));
-	while (got.nr < want && lists.cold.nr) {
-		g = bw_glist_pop(&lists.cold);
+	bw_lock(&g_lists.lock);
+	while (got.nr < want && g_lists.warm.nr)
+		bw_glist_add(&got, bw_glist_pop(&g_lists.warm));
+	while (got.nr < want && g_lists.cold.nr) {
+		g = bw_glist_pop(&g_lists.cold);
 		g->cold = false;
 		bw_glist_add(&got, g);
 	}
-	bw_unlock(&lists.lock);
+	bw_unlock(&g_lists.lock);
 	if (!got.nr)
 		make(&got, want);
 	first = bw_glist_pop(&got);
@@ -163,18 +163,18 @@ static void chill(void)
 	struct bw_g *g;
 	u32 n = 0;
 
-	bw_lock(&lists.lock);
-	while (lists.warm.nr > WARM_MAX - CHILL && n < CHILL) {
-		g = bw_glist_pop(&lists.warm);
+	bw_lock(&g_lists.lock);
+	while (g_lists.warm.nr > WARM_MAX - CHILL && n < CHILL) {
+		g = bw_glist_pop(&g_lists.warm);
 		g->cold = true;
 		slot[n++] = g->stack;
 		bw_glist_add(&some, g);
 	}
-	bw_unlock(&lists.lock);
+	bw_unlock(&g_lists.lock);
 	bw_stacks_chill(slot, n);
-	bw_lock(&lists.lock);
-	bw_glist_join(&lists.cold, &some);
-	bw_unlock(&lists.lock);
+	bw_lock(&g_lists.lock);
+	bw_glist_join(&g_lists.cold, &some);
+	bw_unlock(&g_lists.lock);
 }
 
 void bw_g_put_all(struct bw_glist *list)
@@ -182,11 +182,11 @@ void bw_g_put_all(struct bw_glist *list)
 	bool many;
 
 	do {
-		bw_lock(&lists.lock);
-		while (list->nr && lists.warm.nr <= WARM_MAX)
-			bw_glist_add(&lists.warm, bw_glist_pop(list));
-		many = lists.warm.nr > WARM_MAX;
-		bw_unlock(&lists.lock);
+		bw_lock(&g_lists.lock);
+		while (list->nr && g_lists.warm.nr <= WARM_MAX)
+			bw_glist_add(&g_lists.warm, bw_glist_pop(list));
+		many = g_lists.warm.nr > WARM_MAX;
+		bw_unlock(&g_lists.lock);
 		if (many)
 			chill();
 	} while (list->nr);
@@ -226,19 +226,19 @@ struct bw_g *bw_g_bare_get(void)
 {
 	struct bw_g *g;
 
-	bw_lock(&lists.lock);
-	g = bw_glist_pop(&lists.bare);
+	bw_lock(&g_lists.lock);
+	g = bw_glist_pop(&g_lists.bare);
 	if (!g)
 		g = carve_locked();
-	bw_unlock(&lists.lock);
+	bw_unlock(&g_lists.lock);
 	return g;
 }
 
 void bw_g_bare_put(struct bw_g *g)
 {
-	bw_lock(&lists.lock);
-	bw_glist_add(&lists.bare, g);
-	bw_unlock(&lists.lock);
+	bw_lock(&g_lists.lock);
+	bw_glist_add(&g_lists.bare, g);
+	bw_unlock(&g_lists.lock);
 }
 
 bool bw_g_drop(struct bw_g *g)
