@@ -274,12 +274,13 @@ $(O)/gdb_target $(O)/gdb_sched_target: $(O)/%: $(O)/rel/userlib/tests/%.o \
 
 .PHONY: check-lib
 check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
-		$(O)/gdb_sched_target
+		$(O)/malloc_gdb_target $(O)/gdb_sched_target
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
 	@sh userlib/tests/sizeclass.sh $(RESULTS)/lib-sizeclass.tap
-	@sh userlib/tests/gdb.sh $(O)/gdb_target $(RESULTS)/lib-gdb.tap
+	@sh userlib/tests/gdb.sh $(O)/gdb_target $(O)/malloc_gdb_target \
+		$(RESULTS)/lib-gdb.tap
 	@sh userlib/tests/gdb_sched.sh $(O)/gdb_sched_target \
 		$(RESULTS)/lib-gdb-sched.tap
 

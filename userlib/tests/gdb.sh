@@ -1,45 +1,86 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# gdb.sh PROGRAM TAP: burrow-gdb.py says of addresses what the program says of
-# them (PROGRAM is gdb_target, stopped in its function here()).
+# gdb.sh PROGRAM MALLOC-PROGRAM TAP: burrow.py says of addresses what the programs
+# say of them (gdb_target and malloc_gdb_target, stopped in their function here()),
+# live and in a core dump.
 set -u
 prog=$1
-tap=$2
-script=$(dirname "$0")/../tools/burrow-gdb.py
-what="burrow-addr tells span, class, slot and state of an address"
-
+malloc=$2
+tap=$3
+script=$(dirname "$0")/../gdb/burrow.py
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 mkdir -p "$(dirname "$tap")"
-say()
+: >"$tap"
+nr=0
+bad=0
+
+say() { printf '%s\n' "$*" | tee -a "$tap"; }
+
+# ask ARGUMENT...: what gdb says, in $work/out. A core dump of the whole window
+# would be large.
+ask()
 {
-	printf '%s\n1..1\n' "$1" | tee "$tap"
+	env BURROW=window=128M BURROW_MODE=user gdb -nx -batch \
+		-ex 'set debuginfod enabled off' -ex "source $script" \
+		"$@" \
+		>"$work/out" 2>&1
 }
 
+# expect SENTENCE LINE...: each is a pattern that $work/out has
+expect()
+{
+	what=$1
+	missing=
+	shift
+	nr=$((nr + 1))
+	for line in "$@"; do
+		grep -q -e "$line" "$work/out" || missing="$missing, '$line'"
+	done
+	if [ -z "$missing" ]; then
+		say "ok $nr - $what"
+		return
+	fi
+	sed 's/^/# /' "$work/out" | tee -a "$tap"
+	say "not ok $nr - $what (missing$missing)"
+	bad=1
+}
+
+live="burrow span tells span, class, slot and state of an address"
+core="burrow span tells the same of a core dump"
+blocks="burrow span tells blocks of malloc from slots in magazines and spans"
 if ! command -v gdb >/dev/null; then
-	say "ok 1 - $what # SKIP no gdb"
+	say "ok 1 - $live # SKIP no gdb (package gdb)"
+	say "ok 2 - $core # SKIP no gdb (package gdb)"
+	say "ok 3 - $blocks # SKIP no gdb (package gdb)"
+	say "1..3"
 	exit 0
 fi
-out=$(env -u BURROW BURROW_MODE=user gdb -nx -batch \
-	-ex 'set debuginfod enabled off' -ex 'source '"$script" \
-	-ex 'break here' -ex run -ex 'burrow-addr live' -ex 'burrow-addr hot' \
-	-ex 'burrow-addr old' -ex 'burrow-addr large' -ex 'burrow-addr gone' \
-	-ex 'burrow-addr 0' -ex kill "$prog" 2>&1)
 
-missing=
-for line in \
-	'class  4: 170 slots of 48 bytes, conservative' \
-	'byte 5 of it: allocated, in the window' \
-	'byte 0 of it: free, the next to be allocated' \
-	'state  full' 'byte 0 of it: allocated$' \
-	'state  large' 'class  0: 1 slots of 106496 bytes, noscan' \
-	'byte 9 of it: allocated' 'which is in no span' \
-	'0x0 is in no arena of the heap'
-do
-	echo "$out" | grep -q "$line" || missing="$missing, '$line'"
-done
-if [ -z "$missing" ]; then
-	say "ok 1 - $what"
-else
-	echo "$out" | sed 's/^/# /'
-	say "not ok 1 - $what (missing$missing)"
-	exit 1
-fi
+set -- -ex 'burrow span live' -ex 'burrow span hot' -ex 'burrow span old' \
+	-ex 'burrow span large' -ex 'burrow span gone' -ex 'burrow span 0'
+ask -ex 'break here' -ex run "$@" -ex "generate-core-file $work/core" \
+	-ex kill "$prog"
+expect_both()
+{
+	expect "$1" 'class  4: 170 slots of 48 bytes, conservative' \
+		'byte 5 of it: allocated, in the window' \
+		'byte 0 of it: free, the next to be allocated' \
+		'state  full' 'byte 0 of it: allocated$' \
+		'state  large' 'class  0: 1 slots of 106496 bytes, noscan' \
+		'byte 9 of it: allocated' 'which is in no span' \
+		'0x0 is in no arena of the heap'
+}
+expect_both "$live"
+ask "$@" "$prog" "$work/core"
+expect_both "$core"
+
+ask -ex 'break here' -ex run -ex 'burrow span live' -ex 'burrow span hot' \
+	-ex 'burrow span old' -ex 'burrow span large' -ex kill "$malloc"
+expect "$blocks" 'class  20: [0-9]* slots of 512 bytes, manual' \
+	'byte 5 of it: allocated$' \
+	'byte 0 of it: free, in a magazine of thread 1' \
+	'byte 0 of it: free, in a magazine of the depot' \
+	'byte 9 of it: allocated'
+say "1..3"
+exit $bad

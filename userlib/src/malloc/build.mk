@@ -91,6 +91,13 @@ $(O)/preload/early.so: userlib/tests/malloc_early_so.c
 	@mkdir -p $(@D)
 	@$(CC) -O1 -std=gnu11 -D_GNU_SOURCE= -fPIC -shared -pthread -o $@ $<
 
+# For gdb.sh.
+-include $(O)/rel/userlib/tests/malloc_gdb_target.d
+$(O)/malloc_gdb_target: $(O)/rel/userlib/tests/malloc_gdb_target.o \
+		$(bw-malloc-obj-rel) $(bw-malloc-below:%.c=$(O)/rel/%.o)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
 bw-malloc-runs := \
 	$(foreach f,rel dbg asan clang,$(bw-malloc-tests:%=$(f)/tests/%)) \
 	$(bw-malloc-tests-threads:%=tsan/tests/%)

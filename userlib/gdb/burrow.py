@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""burrow-gdb.py: what the allocator knows of an address.
+"""burrow.py: what the runtime knows, for gdb.
 
-    (gdb) source userlib/tools/burrow-gdb.py
-    (gdb) burrow-addr ADDR [HEAP]
+    (gdb) source userlib/gdb/burrow.py
+    (gdb) burrow span ADDR [HEAP]	span, class, slot and state of an address
+
+Gs are in burrow_sched.py, which may be there as well.
 
 HEAP is a struct bw_mheap *, without it the heap of the process. Reads memory
 alone and calls nothing, so it works on core dumps too; the library needs its
@@ -46,6 +48,65 @@ def find_span(heap, address):
     return gdb.Value(owner).cast(span).dereference(), None
 
 
+def process_heap():
+    """The heap at the anchor (heap/anchor.h), whichever copy has it."""
+    for anchor in ("(struct bw_anchor *)&bw_heap_anchor", "&'anchor.c'::own"):
+        try:
+            heap = gdb.parse_and_eval(anchor).dereference()["heap"]
+            if int(heap):
+                return heap
+        except gdb.error:
+            continue
+    raise gdb.GdbError("the process has no heap yet, or no debug information")
+
+
+def magazine(mag, nr=None):
+    nr = int(mag["count"]) if nr is None else nr
+    return [int(mag["slot"][i]) for i in range(nr)]
+
+
+def at_hand(front, cls):
+    """What a thread's front has of a class (malloc/front.h)."""
+    bin_, slots = front["bin"][cls], []
+    if int(bin_["low"]):
+        nr = int(bin_["top"] - bin_["low"])
+        slots += [int(bin_["low"][i + 1]) for i in range(nr)]
+    if int(bin_["spare"]):
+        slots += magazine(bin_["spare"])
+    return slots
+
+
+def in_magazine(slot, page):
+    """Where malloc has this free slot, or None: it is a block."""
+    try:
+        cls = int(gdb.parse_and_eval("bw_pages.cls[%d]" % page))
+        mag = gdb.parse_and_eval("bw_depot[%d].full" % cls)
+    except gdb.error:
+        return None
+    while int(mag):
+        if slot in magazine(mag):
+            return "the depot"
+        mag = mag["next"]
+    before = gdb.selected_thread()
+    where = None
+    for thread in gdb.selected_inferior().threads():
+        thread.switch()
+        try:
+            if slot in at_hand(gdb.parse_and_eval("bw_front"), cls):
+                where = "thread %d" % thread.num
+        except gdb.error:
+            continue
+    before.switch()
+    return where
+
+
+def malloc_state(span, slot, bit_is_set):
+    if not bit_is_set:
+        return "free"
+    where = in_magazine(slot, int(span["ref"]["page"]))
+    return "free, in a magazine of " + where if where else "allocated"
+
+
 def slot_state(span, index):
     """What the bits say of a slot (O1 and O2 of mspan.h)."""
     word, bit = index // 64, 1 << index % 64
@@ -56,7 +117,10 @@ def slot_state(span, index):
     if window == word:
         free = int(span["free_bits"]) & bit
         return "free, in the window" if free else "allocated, in the window"
-    if not int(span["alloc"][word]) & bit:
+    taken = int(span["alloc"][word]) & bit
+    if int(span["state"]) == STATES.index("owned"):
+        return malloc_state(span, slot, taken)
+    if not taken:
         return "free"
     if int(span["freed"][word]) & bit:
         return "freed by another thread, not yet folded in"
@@ -86,21 +150,19 @@ def describe(span, address):
         index, base + index * size, off % size, slot_state(span, index))
 
 
-class BurrowAddr(gdb.Command):
-    """burrow-addr ADDR [HEAP]: span, class, slot and state of an address."""
+class BurrowSpan(gdb.Command):
+    """burrow span ADDR [HEAP]: span, class, slot and state of an address."""
 
     def __init__(self):
-        super().__init__("burrow-addr", gdb.COMMAND_DATA)
+        super().__init__("burrow span", gdb.COMMAND_DATA)
 
     def invoke(self, text, from_tty):
         args = gdb.string_to_argv(text)
         if len(args) not in (1, 2):
-            raise gdb.GdbError("burrow-addr ADDR [HEAP]")
+            raise gdb.GdbError("burrow span ADDR [HEAP]")
         address = int(gdb.parse_and_eval(args[0]).cast(
             gdb.lookup_type("unsigned long")))
-        heap = gdb.parse_and_eval(args[1] if len(args) > 1 else "process_heap")
-        if not int(heap):
-            raise gdb.GdbError("the process has no heap yet")
+        heap = gdb.parse_and_eval(args[1]) if len(args) > 1 else process_heap()
         span, why = find_span(heap.dereference(), address)
         if span is None:
             print("%#x is %s" % (address, why))
@@ -109,4 +171,13 @@ class BurrowAddr(gdb.Command):
             print(line)
 
 
-BurrowAddr()
+def prefix():
+    """burrow is a word of several scripts: whoever comes first makes it."""
+    try:
+        gdb.execute("help burrow", to_string=True)
+    except gdb.error:
+        gdb.Command("burrow", gdb.COMMAND_DATA, prefix=True)
+
+
+prefix()
+BurrowSpan()
