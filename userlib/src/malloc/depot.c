@@ -14,7 +14,7 @@ static bool exact;
 /* What the magazines of a class may hold. */
 #define FULL_BYTES	(8U << 20)
 #define KEEP_BYTES	(2U << 20)	/* what bw_depots_make_room() leaves */
-#define ROOM_LOOKS	8U	/* spans that the heap grows by meanwhile */
+#define ROOM_LOOKS	16U	/* spans that the heap grows by meanwhile */
 #define DECAY_NS	1000000000ULL
 #define DECAY_PUTS	32U	/* puts between two looks at the clock */
 
@@ -279,9 +279,12 @@ static void trim_all(void)
 void bw_depots_make_room(void)
 {
 	static u32 looks;
-	u64 kept = kept_bytes(), used;
+	u64 kept, used;
 
-	if (kept <= KEEP_BYTES || fetch_add_relaxed(&looks, 1) % ROOM_LOOKS)
+	if (fetch_add_relaxed(&looks, 1) % ROOM_LOOKS)
+		return;
+	kept = kept_bytes();
+	if (kept <= KEEP_BYTES)
 		return;
 	bw_lock(&heap->lock);
 	used = heap->used_pages << BURROW_PAGE_SHIFT;
