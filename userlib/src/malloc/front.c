@@ -44,17 +44,6 @@ static struct bw_mag *bin_unload(struct bw_bin *bin)
 	return m;
 }
 
-/* It works on the other one; F2 is the caller's. */
-static void bin_swap(struct bw_bin *bin)
-{
-	struct bw_mag *m = bin_unload(bin);
-
-	bin_load(bin, bin->spare);
-	bin->spare = m;
-	if (m)
-		m->used = true;
-}
-
 /* A blank one that is longer than @m, which goes back. NULL: no memory. */
 static struct bw_mag *longer(struct bw_mag *m, u32 cls)
 {
@@ -67,6 +56,24 @@ static struct bw_mag *longer(struct bw_mag *m, u32 cls)
 	if (to && m)
 		bw_mag_put(m);
 	return to ? to : m;
+}
+
+/*
+ * It works on the other one; F2 is the caller's. The one that is blank gets longer,
+ * until there is no more need to swap.
+ */
+static void bin_swap(struct bw_bin *bin, u32 cls)
+{
+	struct bw_mag *m = bin_unload(bin), *to = bin->spare;
+
+	if (!to->count)
+		to = longer(to, cls);
+	else if (m)
+		m = longer(m, cls);
+	bin_load(bin, to);
+	bin->spare = m;
+	if (m)
+		m->used = true;
 }
 
 /* For good. */
@@ -166,7 +173,7 @@ void *bw_front_take_slow(u32 off)
 	if (unlikely(is_direct(f)))
 		return taken(take_one(cls), saved);
 	if (bin->spare && bin->spare->count)
-		bin_swap(bin);
+		bin_swap(bin, cls);
 	else if (!bin_refill(f, bin, cls))
 		return taken(take_one(cls), saved);
 	p = *bin->top--;
@@ -194,7 +201,7 @@ static bool bin_empty(struct bw_bin *bin, u32 cls)
 	u32 most = bw_mag_kind(bw_depot_most(cls));
 
 	if (bin->spare && !bin->spare->count) {
-		bin_swap(bin);
+		bin_swap(bin, cls);
 		return true;
 	}
 	if (!m)
