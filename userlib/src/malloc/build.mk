@@ -137,7 +137,8 @@ $(O)/static/malloc_fault:
 
 static: $(bw-malloc-static)
 
-# BENCH_MALLOC='-r 9 pairs:64 larson:500' chooses; ALLOCATORS adds others.
+# BENCH_MALLOC='-r 9 pairs:64 larson:500' chooses; ALLOCATORS adds others to those
+# that are installed and to the newest mimalloc.
 bw-malloc-bench := userlib/bench/malloc_bench.c userlib/bench/malloc_threads.c
 
 $(O)/bench/malloc_bench: $(bw-malloc-bench) userlib/bench/malloc_bench.h
@@ -148,7 +149,10 @@ $(O)/bench/malloc_bench: $(bw-malloc-bench) userlib/bench/malloc_bench.h
 
 .PHONY: bench-malloc
 bench-malloc: $(O)/bench/malloc_bench $(bw-malloc-so)
-	@python3 userlib/bench/malloc_bench.py $< $(abspath $(bw-malloc-so)) \
+	@newest=$$(selftests/scripts/peer.sh mimalloc) && \
+		newest=mimalloc3=$$(find $$newest/usr/lib -name libmimalloc.so); \
+	ALLOCATORS="$$newest $(ALLOCATORS)" python3 \
+		userlib/bench/malloc_bench.py $< $(abspath $(bw-malloc-so)) \
 		$(BENCH_MALLOC)
 
 .PHONY: install-malloc uninstall-malloc

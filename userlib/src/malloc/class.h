@@ -52,6 +52,12 @@ extern const u16 bw_block_bin[BW_BLOCK_CLASS_MAX / BURROW_PAGE_SIZE] __hidden;
 /* Fills bw_mclass in. */
 void bw_mclasses_init(void);
 
+/* The bin of more than BW_SMALL_MAX bytes, and at most BW_OBJECT_MAX. */
+static inline u32 bw_malloc_bin_mid(size_t n)
+{
+	return bw_class_by128[(n - BW_SMALL_MAX + 127) / 128] * BW_BIN_BYTES;
+}
+
 /* The bin of @n bytes, at most BW_BLOCK_CLASS_MAX. */
 static inline u32 bw_malloc_bin_of(size_t n)
 {
@@ -59,8 +65,7 @@ static inline u32 bw_malloc_bin_of(size_t n)
 		return bw_malloc_bin[(n + BW_MALLOC_ALIGN - 1) /
 				     BW_MALLOC_ALIGN];
 	if (likely(n <= BW_OBJECT_MAX))
-		return bw_class_by128[(n - BW_SMALL_MAX + 127) / 128] *
-		       BW_BIN_BYTES;
+		return bw_malloc_bin_mid(n);
 	return bw_block_bin[(n - 1) / BURROW_PAGE_SIZE];
 }
 

@@ -32,6 +32,8 @@ static __attribute__((noinline)) void *malloc_large(size_t n)
 {
 	void *p;
 
+	if (likely(n <= BW_OBJECT_MAX))
+		return front_take(bw_malloc_bin_mid(n));
 	if (has_class(n))
 		return front_take(bw_malloc_bin_of(n));
 	p = n > PTRDIFF_MAX ? NULL : bw_block_alloc(n, BW_MALLOC_ALIGN, false);
