@@ -264,17 +264,18 @@ bw-runs := \
 	$(bw-tests-threads:%=tsan/tests/%) \
 	$(bw-tests:%=clang/tests/%)
 
-# Knows its own names, for a debugger.
+# Knows its own names, for a debugger; does what memcheck is to hear of.
+-include $(O)/rel/userlib/tests/memcheck_target.d
 -include $(O)/rel/userlib/tests/gdb_target.d
 -include $(O)/rel/userlib/tests/gdb_sched_target.d
-$(O)/gdb_target $(O)/gdb_sched_target: $(O)/%: $(O)/rel/userlib/tests/%.o \
-		$(O)/libburrow.a
+$(O)/gdb_target $(O)/gdb_sched_target $(O)/memcheck_target: $(O)/%: \
+		$(O)/rel/userlib/tests/%.o $(O)/libburrow.a
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
 
 .PHONY: check-lib
 check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
-		$(O)/malloc_gdb_target $(O)/gdb_sched_target
+		$(O)/malloc_gdb_target $(O)/gdb_sched_target $(O)/memcheck_target
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
@@ -283,6 +284,8 @@ check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
 		$(RESULTS)/lib-gdb.tap
 	@sh userlib/tests/gdb_sched.sh $(O)/gdb_sched_target \
 		$(RESULTS)/lib-gdb-sched.tap
+	@sh userlib/tests/memcheck.sh $(O)/memcheck_target \
+		$(abspath $(bw-malloc-so)) $(RESULTS)/lib-memcheck.tap
 
 .PHONY: check-aarch64
 check-aarch64:

@@ -105,6 +105,7 @@ struct bw_user_arena {
  * @verify:	check the core after each change		[const]
  * @verbose:	say what is not as one would expect		[const]
  * @kwords:	K-words of all arenas, writable			[const]
+ * @mapped_once: they are where they are read, and only there	[const]
  * @core_mem:	the core's tables				[const]
  * @arenas:	which arenas there are changes under it and @pages
  * @pages:	of the core
@@ -126,6 +127,7 @@ struct bw_user {
 	struct bw_backend be;
 	bool verify;
 	bool verbose;
+	bool mapped_once;
 	u64 *kwords;
 	void *core_mem;
 
