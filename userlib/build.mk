@@ -102,6 +102,7 @@ bw-lib-src := \
 	userlib/src/heap/pageheap_resize.c \
 	userlib/src/heap/mcentral.c \
 	userlib/src/heap/mcache.c \
+	userlib/src/heap/mcache_fork.c \
 	userlib/src/heap/mcache_free.c \
 	userlib/src/heap/mcache_hook.c \
 	userlib/src/heap/mcache_thread.c \
@@ -126,7 +127,7 @@ bw-test-src := userlib/src/backend/failnth.c
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_death_test sched_many_test \
-	sizeclass_test pageheap_test mcache_test mcentral_test region_test
+	alloc_fork_test sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \

@@ -135,21 +135,6 @@ static void size_of_nothing(void)
 	bw_usable_size(p);
 }
 
-static void alloc_in_a_child(void)
-{
-	int status;
-
-	bw_free(bw_alloc(8));
-	fflush(stdout);
-	if (!fork()) {
-		bw_alloc(8);
-		_exit(0);
-	}
-	wait(&status);
-	if (rig_aborted(status))
-		abort();
-}
-
 static void write_after_free(void)
 {
 	volatile char *p = bw_alloc(48);
@@ -206,7 +191,6 @@ static const struct row {
 	{ "of a region", free_of_a_region, "",
 	  "manual), in the owned span of 2 pages" },
 	{ "size of nothing", size_of_nothing, "", "there is no span" },
-	{ "a child", alloc_in_a_child, "", "in a child of fork(), which may exec" },
 	{ "a bad option", just_alloc, "clobberfree=2", "clobberfree is 0 or 1" },
 };
 

@@ -56,6 +56,18 @@ static void guard_unset(struct bw_mheap *h, struct bw_mspan *s)
 	s->elem_size = span_bytes(s);
 }
 
+void bw_large_lock(struct bw_mheap *h, struct bw_mspan *s)
+{
+	bw_gate_enter(&h->large);
+	bw_lock(&s->lock);
+}
+
+void bw_large_unlock(struct bw_mheap *h, struct bw_mspan *s)
+{
+	bw_unlock(&s->lock);
+	bw_gate_leave(&h->large);
+}
+
 void *bw_large_alloc(struct bw_mheap *h, size_t n, u32 kind, bool zero)
 {
 	struct bw_mspan *s;
@@ -67,12 +79,12 @@ void *bw_large_alloc(struct bw_mheap *h, size_t n, u32 kind, bool zero)
 	s = bw_mspan_get(h, (u32)npages + h->guard, 0, kind, 0);
 	if (!s)
 		return NULL;
-	bw_lock(&s->lock);
+	bw_large_lock(h, s);
 	if (h->guard)
 		guard_set(h, s, n);
 	s->nalloc = 1;
 	bw_mspan_set_state(s, BW_MSPAN_LARGE);
-	bw_unlock(&s->lock);
+	bw_large_unlock(h, s);
 	if (h->hooks)
 		bw_hook_large(h, s, n);
 	if (zero && s->needzero)
@@ -85,13 +97,13 @@ void bw_large_free(struct bw_mheap *h, struct bw_mspan *s, void *p)
 {
 	if (p != s->base)
 		bw_mspan_bad_free(s, p, "no object begins there");
-	bw_lock(&s->lock);
+	bw_large_lock(h, s);
 	if (s->state != BW_MSPAN_LARGE || p != s->base)
 		bw_mspan_bad_free(s, p, "another thread freed it");
 	WRITE_ONCE(s->alloc[0], 0);
 	s->nalloc = 0;
 	bw_mspan_set_state(s, BW_MSPAN_OWNED);
-	bw_unlock(&s->lock);
+	bw_large_unlock(h, s);
 	if (h->guard)
 		guard_unset(h, s);
 	if (h->hooks)

@@ -164,6 +164,7 @@ struct bw_mcache *bw_mcache_make(struct bw_mheap *h)
 	*c = bw_mcache_none;
 	c->map = &h->map;
 	c->heap = h;
+	c->epoch = READ_ONCE(h->be->epoch);
 	return c;
 }
 

@@ -54,6 +54,7 @@ struct bw_freeing {
  * @span:	by span class
  * @map:	of the heap, for frees
  * @heap:	whose spans they are
+ * @epoch:	the process that it is in, by @epoch of the backend
  * @tiny:	block of which the first @tiny_used bytes are taken
  * @tiny_used:	BW_TINY_BLOCK where there is none
  * @freeing:	frees in spans that are not here
@@ -62,6 +63,7 @@ struct bw_mcache {
 	struct bw_mspan *span[BW_NR_SPANCLASSES];
 	const struct bw_mspan_map *map;
 	struct bw_mheap *heap;
+	u32 epoch;
 	char *tiny;
 	u32 tiny_used;
 	struct bw_freeing freeing[BW_NR_FREEING];
@@ -92,6 +94,11 @@ void bw_mcache_flush_frees(struct bw_mcache *c);
  */
 struct bw_mcache *bw_mcache_attach(void);
 
+/* mcache_fork.c: in a child of fork(), before anything else here. */
+void bw_heap_mend(struct bw_mheap *h);
+/* In such a child: the span is in an mcache whose thread is the parent's. */
+bool bw_mspan_is_lost(const struct bw_mheap *h, struct bw_mspan *s);
+
 void *bw_mcache_alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n,
 			   bool zero);
 void bw_mcache_free_slow(struct bw_mcache *c, void *p);
@@ -101,6 +108,9 @@ void *bw_tiny_alloc(struct bw_mcache *c, size_t n);
 
 /* More than BW_OBJECT_MAX bytes: a span of their own (large.c). */
 void *bw_large_alloc(struct bw_mheap *h, size_t n, u32 kind, bool zero);
+/* The lock of such a span, which fork() must not find taken. */
+void bw_large_lock(struct bw_mheap *h, struct bw_mspan *s);
+void bw_large_unlock(struct bw_mheap *h, struct bw_mspan *s);
 void bw_large_free(struct bw_mheap *h, struct bw_mspan *s, void *p);
 
 /* Bytes of the slot that begins at @p; 0 for a tiny object. Fatal for others. */

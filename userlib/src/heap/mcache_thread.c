@@ -11,9 +11,9 @@
  * of another key that allocates afterwards attaches once more, and the key's own
  * destructor is called again.
  *
- * A child of fork() has the locks and half-made changes of threads that it has
- * not. So its only thread loses its mcache: its next call comes here, and ends it
- * with a message. The parent's locks need not be held over fork() for that.
+ * In a child of fork() the thread that is left puts its mcache aside (@inherited)
+ * until its first slow call, which comes here: then what other threads left half
+ * done is mended (mcache_fork.c), and the mcache is taken up again.
  */
 #include <pthread.h>
 
@@ -26,10 +26,13 @@ __thread struct bw_mcache *bw_mcache_front
 static __thread struct bw_mcache *behind
 	__attribute__((tls_model("initial-exec")));
 
+/* The parent's, of the thread that is this child's first. */
+static __thread struct bw_mcache *inherited
+	__attribute__((tls_model("initial-exec")));
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
-static bool in_child;
 
 static void thread_ends(void *arg)
 {
@@ -40,12 +43,13 @@ static void thread_ends(void *arg)
 	bw_mcache_release(c);
 }
 
-/* What is left of the parent's is not touched: it may be of any moment. */
+/* A child's child, too, that never came to take it up. */
 static void child_begins(void)
 {
 	bw_mcache_front = &bw_mcache_none;
+	if (behind)
+		inherited = behind;
 	behind = NULL;
-	in_child = true;
 	pthread_setspecific(key, NULL);
 }
 
@@ -56,22 +60,33 @@ static void key_make(void)
 	has_key = !pthread_atfork(NULL, NULL, child_begins);
 }
 
+/* The one this thread had in the parent, or a new one. */
+static struct bw_mcache *mcache_get(struct bw_mheap *h)
+{
+	struct bw_mcache *c = inherited;
+
+	if (!c)
+		return bw_mcache_make(h);
+	inherited = NULL;
+	c->epoch = READ_ONCE(h->be->epoch);
+	return c;
+}
+
 struct bw_mcache *bw_mcache_attach(void)
 {
 	struct bw_mheap *h;
 
 	if (behind)
 		return behind;
-	if (in_child)
-		bw_throw("bw_alloc() or the like in a child of fork(), which "
-			 "may exec or _exit");
 	pthread_once(&once, key_make);
 	if (!has_key)
 		bw_throw("no thread-specific key is left for the heap");
 	h = bw_mheap();
-	if (!h)
+	/* the child of a fork() that had no memory for it has no heap */
+	if (!h || !bw_mheap_is_ours(h))
 		return NULL;
-	behind = bw_mcache_make(h);
+	bw_heap_mend(h);
+	behind = mcache_get(h);
 	if (!behind)
 		return NULL;
 	if (pthread_setspecific(key, behind)) {

@@ -22,7 +22,8 @@
  * H4. A span that the backend would not take back is on @stuck and nobody's; it
  *     is tried again. No failure loses a span.
  * H5. Whoever holds @arenas and @lock finds the page heap as it should be, and no
- *     lock of a span held by it: that is all that fork() needs of it.
+ *     lock of a span held by it: that is all that fork() needs of it. Spans that
+ *     are on their way to the backend or from it are lost to the child.
  */
 #ifndef BW_HEAP_PAGEHEAP_H
 #define BW_HEAP_PAGEHEAP_H
@@ -82,6 +83,10 @@ struct bw_mspan_map {
  * @guard:	large objects end at a guard page			[const]
  * @hooks:	somebody wants to hear of each object; only the heap of the
  *		process has them, see mcache.h				[const]
+ * @large:	whoever has the lock of a large object's span is inside: fork()
+ *		waits until nobody is
+ * @mending:	one at a time sees to what fork() left (rank MHEAP_OPEN)
+ * @mended:	@epoch of the backend for which that was done	[mending, atomic]
  * @sweepgen:	see struct bw_mspan; goes up by 2 a cycle		[atomic]
  * @arenas:	one at a time adds an arena
  * @lock:	of what follows
@@ -106,6 +111,9 @@ struct bw_mheap {
 	bool clobberfree;
 	bool guard;
 	bool hooks;
+	struct bw_gate large;
+	struct bw_lock mending;
+	u32 mended;
 	u32 sweepgen;
 
 	struct bw_lock arenas;

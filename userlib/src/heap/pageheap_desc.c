@@ -115,6 +115,16 @@ static bool owners_are(struct bw_mheap *h, struct bw_mspan *s,
 	return true;
 }
 
+/*
+ * In a child of fork(): a thread of the parent's was getting or putting it, and
+ * it stays as it was; its pages may even be another span's by now.
+ */
+static bool may_be_nobodys(const struct bw_mheap *h, const struct bw_mspan *s)
+{
+	return READ_ONCE(h->be->epoch) && (s->state == BW_MSPAN_OWNED ||
+					   s->state == BW_MSPAN_SPARE);
+}
+
 static bool check_span(struct bw_mspan *s, void *arg)
 {
 	struct seen *seen = arg;
@@ -125,7 +135,8 @@ static bool check_span(struct bw_mspan *s, void *arg)
 	bw_unlock(&s->lock);
 	if (seen->bad)
 		seen->bad += BAD_SPAN;
-	else if (!owners_are(seen->h, s, spare ? NULL : s))
+	else if (!may_be_nobodys(seen->h, s) &&
+		 !owners_are(seen->h, s, spare ? NULL : s))
 		seen->bad = BAD_OWNER;
 	*(spare ? &seen->spare : &seen->used) += s->npages;
 	return !seen->bad;
@@ -148,14 +159,23 @@ static bool spares_are_good_locked(const struct bw_mheap *h)
 	return true;
 }
 
+/* In a child, spans on their way to the backend are nobody's, too. */
+static bool counts_are_good_locked(struct bw_mheap *h, const struct seen *seen)
+{
+	u64 spare = h->spare_pages + h->stuck_pages;
+
+	return seen->used == h->used_pages &&
+	       (seen->spare == spare ||
+		(READ_ONCE(h->be->epoch) && seen->spare > spare));
+}
+
 static int check_locked(struct bw_mheap *h)
 {
 	struct seen seen = { .h = h };
 
 	if (!each_locked(h, check_span, &seen))
 		return seen.bad;
-	if (seen.used != h->used_pages ||
-	    seen.spare != h->spare_pages + h->stuck_pages)
+	if (!counts_are_good_locked(h, &seen))
 		return BAD_PAGES;
 	return spares_are_good_locked(h) ? 0 : BAD_SPARES;
 }

@@ -65,6 +65,7 @@ static void fork_prepare(void)
 		return;
 	for (i = 0; i < BW_NR_SPANCLASSES; i++)
 		bw_word_lock(&h->central[i].lock.word);
+	bw_gate_shut(&h->large);
 	bw_word_lock(&h->arenas.word);
 	bw_word_lock(&h->lock.word);
 }
@@ -78,6 +79,7 @@ static void fork_parent(void)
 		return;
 	bw_word_unlock(&h->lock.word);
 	bw_word_unlock(&h->arenas.word);
+	bw_gate_open(&h->large);
 	for (i = 0; i < BW_NR_SPANCLASSES; i++)
 		bw_word_unlock(&h->central[i].lock.word);
 }
@@ -92,6 +94,7 @@ static void fork_child(void)
 		return;
 	bw_word_reset(&h->lock.word);
 	bw_word_reset(&h->arenas.word);
+	bw_gate_reset(&h->large);
 	for (i = 0; i < BW_NR_SPANCLASSES; i++)
 		bw_word_reset(&h->central[i].lock.word);
 }

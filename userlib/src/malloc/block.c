@@ -24,10 +24,10 @@ static void *alloc_aligned(struct bw_mheap *h, size_t n, size_t align,
 			 (u32)(align >> BURROW_PAGE_SHIFT));
 	if (!s)
 		return NULL;
-	bw_lock(&s->lock);
+	bw_large_lock(h, s);
 	s->nalloc = 1;
 	bw_mspan_set_state(s, BW_MSPAN_LARGE);
-	bw_unlock(&s->lock);
+	bw_large_unlock(h, s);
 	if (zero && s->needzero)
 		memset(s->base, 0, n);
 	/* pairs with bw_mspan_is_allocated() */

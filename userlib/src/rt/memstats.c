@@ -62,8 +62,10 @@ int bw_memstats(struct bw_memstats *out)
 {
 	struct bw_mheap *h = bw_mheap_peek();
 
-	if (h)
+	if (h && bw_mheap_is_ours(h)) {
+		bw_heap_mend(h);
 		return bw_memstats_of(h, out);
+	}
 	*out = (struct bw_memstats){ .heap = 0 };
 	return 0;
 }

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/* fork() while other threads allocate and free: the child goes on with the heap. */
+#include "alloc_rig.h"
+#include "burrow/alloc.h"
+
+#define THREADS		3
+#define FORKS		40
+#define SLOTS		200
+#define POSTED		64
+
+static bool stop;
+static void *posted[POSTED];		/* [atomic] from any thread, for any */
+
+/* Sizes that share few classes: spans are met by all. */
+static size_t size_of(u64 r)
+{
+	return r % 97 ? 16 + r / 97 % 12 * 24 : 1 + r / 97 % 90000;
+}
+
+static void churn(void **slot, u64 *seed, u32 times)
+{
+	while (times--) {
+		u64 r = rig_random(seed);
+		void **at = &slot[r % SLOTS], *p;
+
+		bw_free(*at);
+		*at = r >> 60 & 1 ? bw_alloc(size_of(r >> 8)) :
+				    bw_alloc_noscan(size_of(r >> 8));
+		if (*at)
+			*(volatile char *)*at = 1;
+		if (r >> 61 & 1)
+			continue;
+		/* another thread's, for one of ours */
+		p = xchg(&posted[r >> 32 & (POSTED - 1)],
+			 bw_alloc(size_of(r >> 16)));
+		bw_free(p);
+	}
+}
+
+static void drop(void **slot)
+{
+	u32 i;
+
+	for (i = 0; i < SLOTS; i++) {
+		bw_free(slot[i]);
+		slot[i] = NULL;
+	}
+}
+
+static void *storm(void *arg)
+{
+	u64 seed = 4711 + (uintptr_t)arg;
+	void *slot[SLOTS] = { NULL };
+
+	while (!READ_ONCE(stop))
+		churn(slot, &seed, 50);
+	drop(slot);
+	return NULL;
+}
+
+static void *thread_of_child(void *arg)
+{
+	u64 seed = 99;
+	void *slot[SLOTS] = { NULL };
+
+	churn(slot, &seed, 2000);
+	drop(slot);
+	return arg;
+}
+
+static void **mine;
+
+/* What the parent's thread has, and what other threads gave away. */
+static void in_child(void *arg)
+{
+	u64 seed = (uintptr_t)arg;
+	struct bw_memstats m;
+	struct bw_region *r;
+	pthread_t thread;
+	int bad;
+	u32 i;
+
+	if (seed % 3 == 1)
+		EXPECT(!bw_memstats(&m) && m.nr_objects);
+	if (seed % 3 == 2) {
+		/* its first object is another thread's */
+		EXPECT(!pthread_create(&thread, NULL, thread_of_child, NULL));
+		EXPECT(!pthread_join(thread, NULL));
+	}
+	for (i = 0; i < POSTED; i++)
+		bw_free(posted[i]);
+	memset(posted, 0, sizeof(posted));
+	for (i = 0; i < SLOTS; i++)
+		EXPECT(!mine[i] || *(char *)mine[i] == 1);
+	churn(mine, &seed, 5000);
+	drop(mine);
+	r = bw_region_make();
+	EXPECT(r && bw_region_alloc(r, 100000));
+	bw_region_free(r);
+	EXPECT(!pthread_create(&thread, NULL, thread_of_child, NULL));
+	EXPECT(!pthread_join(thread, NULL));
+	EXPECT(!bw_memstats(&m));
+	bad = bw_mheap_check(bw_mheap());
+	if (!EXPECT(!bad))
+		printf("# bw_mheap_check() says %d\n", bad);
+}
+
+static void a_child_goes_on_with_the_heap_whatever_others_were_doing(void)
+{
+	pthread_t thread[THREADS];
+	void *slot[SLOTS] = { NULL };
+	char said[1024];
+	uintptr_t i;
+	u64 seed = 1;
+
+	mine = slot;
+	for (i = 0; i < THREADS; i++)
+		pthread_create(&thread[i], NULL, storm, (void *)i);
+	for (i = 1; i <= FORKS; i++) {
+		int status;
+
+		churn(slot, &seed, 300);
+		status = rig_child(in_child, (void *)i, said, sizeof(said));
+		if (!EXPECT(!status))
+			printf("# child %zu: status %x: %s\n", (size_t)i,
+			       (u32)status, said);
+	}
+	WRITE_ONCE(stop, true);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(thread[i], NULL);
+	drop(slot);
+	EXPECT(!bw_mheap_check(bw_mheap()));
+}
+
+static void generations(void *arg)
+{
+	u64 seed = 5 + (uintptr_t)arg;
+	void *slot[SLOTS] = { NULL };
+	char said[512];
+
+	/* every other one has nothing to do with the heap */
+	if ((uintptr_t)arg % 2)
+		churn(slot, &seed, 1000);
+	if ((uintptr_t)arg)
+		EXPECT(!rig_child(generations, (char *)arg - 1, said,
+				  sizeof(said)));
+	churn(slot, &seed, 1000);
+	drop(slot);
+	EXPECT(!bw_mheap_check(bw_mheap()));
+}
+
+static void so_does_its_child_and_that_one_s(void)
+{
+	char said[512];
+
+	memset(posted, 0, sizeof(posted));
+	EXPECT(!rig_child(generations, (void *)5, said, sizeof(said)));
+}
+
+int main(void)
+{
+	TEST(a_child_goes_on_with_the_heap_whatever_others_were_doing);
+	TEST(so_does_its_child_and_that_one_s);
+	return tap_end();
+}
