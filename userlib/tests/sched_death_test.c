@@ -4,6 +4,8 @@
 #include <sched.h>
 
 #include "burrow/time.h"
+#include "backend/user.h"
+#include "heap/pageheap.h"
 #include "sched_rig.h"
 
 static char said[1 << 16];
@@ -284,6 +286,82 @@ static void a_stack_overflow_names_the_G_and_where_it_started(void)
 	}
 }
 
+/* As a system without markers, with so many mappings to spare. */
+static void guards_are(u32 max_fences)
+{
+	struct bw_backend *be;
+
+	setenv("BURROW_MODE", "user", 1);
+	bw_sched_init();
+	be = bw_mheap_backend(bw_sched.mheap);
+	EXPECT(!bw_mheap_arena_add(bw_sched.mheap, BURROW_ARENA_STACK));
+	bw_to_user(be)->guards.markers = false;
+	bw_to_user(be)->guards.max_fences = max_fences;
+}
+
+static void run_overflow_with_fences(void *arg)
+{
+	guards_are(1000);
+	bw_run(overflows, NULL);
+}
+
+/* So deep, at least, and back. */
+__attribute__((noinline)) static long dip(size_t bytes)
+{
+	volatile char room[256];
+
+	/* all of it: a canary sees only what is written */
+	memset((void *)room, (char)bytes | 1, sizeof(room));
+	return bytes < 256 ? 0 : 1 + dip(bytes - 256) + room[0];
+}
+
+static void dipper(void *arg)
+{
+	EXPECT(dip(arg ? bw_sched.stack_bytes * 3 / 2 :
+			 bw_sched.stack_bytes / 8));
+}
+
+/* The first gets the lowest of many stacks, the next the highest of them. */
+static int dips(void *arg)
+{
+	bw_go(sleeper, NULL);
+	bw_go_named("diver", dipper, said);
+	return yield_for_ever();
+}
+
+static int dips_a_little(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 3000; i++) {
+		EXPECT(!bw_go(dipper, NULL));
+		bw_yield();
+	}
+	return 0;
+}
+
+static void run_without_guards(void *arg)
+{
+	guards_are(0);
+	EXPECT(!bw_run(*(int (**)(void *))arg, NULL));
+}
+
+static void without_markers_stacks_have_fences_and_then_canaries(void)
+{
+	static int (*const fn[])(void *) = { dips, dips_a_little };
+	const char *at;
+
+	expect_death(run_overflow_with_fences, NULL, SIGSEGV,
+		     "stack overflow: G ");
+	EXPECT(!rig_child(run_without_guards, (void *)&fn[1], said,
+			  sizeof(said)));
+	at = strstr(said, "have no guard");
+	EXPECT(at && !strstr(at + 1, "have no guard"));
+	expect_death(run_without_guards, (void *)&fn[0], SIGABRT,
+		     "stack overflow: G ");
+	EXPECT(strstr(said, "'diver', started with dipper"));
+}
+
 static void forks(void *arg)
 {
 	int status = -1;
@@ -438,6 +516,7 @@ int main(void)
 	TEST(with_another_thread_about_a_deadlock_is_only_reported);
 	TEST(a_deadlock_is_one_only_without_a_timer_that_runs);
 	TEST(a_stack_overflow_names_the_G_and_where_it_started);
+	TEST(without_markers_stacks_have_fences_and_then_canaries);
 	TEST(a_child_of_a_G_may_exec_and_nothing_of_burrow);
 	TEST(more_threads_than_allowed_are_fatal);
 	return tap_end();

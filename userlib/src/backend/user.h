@@ -256,6 +256,7 @@ bool bw_pieces_are_good_locked(const struct bw_user *u);
 /* user_frame.c: all of whole pages; no lock needed */
 /* There are frames when it returns 0; -ENOMEM. What is there is kept. */
 int bw_frames_populate(char *at, size_t bytes);
+void bw_frames_touch(char *at, size_t bytes);
 u64 bw_frames_count(char *at, size_t bytes);
 /* Reads as zero from here on, at no cost in memory where that can be had. */
 void bw_frames_take(char *at, size_t bytes);

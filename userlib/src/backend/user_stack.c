@@ -214,39 +214,32 @@ static int lower(struct bw_user *u, enum guard how, int err)
 	return 0;
 }
 
-/* The 4 KiB at the top, where a stack begins; @full stacks have them. */
-static int tops_populate(struct bw_user *u, const struct group *g, u32 npages,
-			 u32 *full)
+/*
+ * The 4 KiB at the top, where a stack begins, of @full stacks. For one frame a
+ * fault is cheaper than MADV_POPULATE_WRITE (1.5 us and 2.1).
+ */
+static void tops_populate(struct bw_user *u, const struct group *g, u32 npages,
+			  u32 full)
 {
 	u32 i;
 
-	for (i = 0; i < *full; i++) {
-		int err = bw_frames_populate(page_addr(u, g->ref[i].page +
-						       npages) - BW_SYS_PAGE,
-					     BW_SYS_PAGE);
-
-		if (err) {
-			*full = i;
-			return err;
-		}
-	}
-	return 0;
+	for (i = 0; i < full; i++)
+		bw_frames_touch(page_addr(u, g->ref[i].page + npages) -
+				BW_SYS_PAGE, BW_SYS_PAGE);
 }
 
 int bw_stacks_alloc(struct bw_user *u, struct bw_span_req *want,
 		    bool lazy, struct burrow_span_ref *ref, u32 nr, u32 *full)
 {
 	struct group g = { .ref = ref };
-	int err = group_take(u, want, &g, nr), refused = 0, nomem = 0;
+	int err = group_take(u, want, &g, nr), refused = 0;
 
 	*full = g.nr;
 	if (g.how != NONE)
 		refused = guards_set(u, &g, full);
 	if (!lazy)
-		nomem = tops_populate(u, &g, want->npages, full);
+		tops_populate(u, &g, want->npages, *full);
 	bw_user_untake(u, ref + *full, g.nr - *full);
-	if (nomem)
-		return nomem;
 	return refused ? lower(u, g.how, refused) : err;
 }
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "base/error.h"
-#include "heap/heap.h"
+#include "heap/pageheap.h"
 #include "sched.h"
 
 #define KIB		1024UL
@@ -30,17 +30,6 @@ static u32 number(const char *name, u32 value, u32 most)
 	return (u32)n;
 }
 
-static struct bw_heap *open_heap(const struct bw_options *o)
-{
-	struct bw_backend *be;
-	struct bw_heap *heap;
-
-	if (bw_backend_open(o, &be) || bw_heap_open_on(be, &heap))
-		bw_fatal("%s", bw_error_last());
-	heap->verbose = o->verbose;
-	return heap;
-}
-
 void bw_sched_env(struct bw_sched *s)
 {
 	struct bw_options o;
@@ -55,5 +44,7 @@ void bw_sched_env(struct bw_sched *s)
 	s->schedtrace = o.schedtrace;
 	s->scheddetail = o.scheddetail;
 	s->quit_goes_on = o.quit_goes_on;
-	s->heap = open_heap(&o);
+	if (bw_mheap_get(&s->mheap))
+		bw_fatal("%s", bw_error_last());
+	s->heap = bw_mheap_heap(s->mheap);
 }

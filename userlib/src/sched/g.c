@@ -115,14 +115,16 @@ static void make(struct bw_glist *out, u32 nr)
 	struct bw_g *g;
 	u32 i;
 
-	if (bw_stacks_make(slot, nr))
-		return;
+	nr = bw_stacks_make(slot, nr);
 	bw_lock(&g_lists.lock);
 	for (i = 0; i < nr; i++) {
 		g = carve_locked();
 		if (!g)
 			break;		/* slots are lost: there is no memory */
 		g->stack = slot[i];
+		g->unguarded = !bw_stack_has_guard(slot[i]);
+		if (unlikely(g->unguarded))
+			bw_stack_canary(slot[i]);
 		bw_glist_add(out, g);
 	}
 	bw_unlock(&g_lists.lock);
@@ -141,6 +143,8 @@ struct bw_g *bw_g_get_slow(struct bw_m *m)
 	while (got.nr < want && g_lists.cold.nr) {
 		g = bw_glist_pop(&g_lists.cold);
 		g->cold = false;
+		if (unlikely(g->unguarded))
+			bw_stack_canary(g->stack);
 		bw_glist_add(&got, g);
 	}
 	bw_unlock(&g_lists.lock);
@@ -269,4 +273,12 @@ size_t bw_g_entry(const struct bw_g *g, char *buf, size_t size)
 	len = bw_symbol((u64)(uintptr_t)READ_ONCE(g->fn), buf, size);
 	bw_symbols_end();
 	return len;
+}
+
+void bw_g_check_stack(const struct bw_g *g)
+{
+	if (likely(bw_stack_is_whole(g->stack)))
+		return;
+	bw_segv_tell(g);
+	bw_throw("a stack without a guard was left at its end");
 }

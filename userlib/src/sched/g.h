@@ -72,6 +72,7 @@ struct bw_m;
  *		the only thread it may run on				[G1]
  * @has_local:	some @local was set					[G1]
  * @cold:	its stack has no memory					[G1]
+ * @unguarded:	its stack has no guard, but a canary			[const]
  * @late:	its last wait ended with the deadline			[L2]
  * @scan:	cycle * 4 + enum bw_scan_state (scan.c)			[atomic]
  * @fiber:	for sanitizers						[G1]
@@ -97,6 +98,7 @@ struct bw_g {
 	u16 locks;
 	bool has_local:1;
 	bool cold:1;
+	bool unguarded:1;
 	u8 scan;
 	struct bw_fiber fiber;
 } __aligned(64);

@@ -217,6 +217,7 @@ enum bw_ask {
 /**
  * struct bw_sched - the scheduler of the process
  * @heap:	for parkers						[const]
+ * @mheap:	the same, for stacks					[const]
  * @stack_bytes: address space of a stack				[const]
  * @max_m:	threads at most						[const]
  * @deadlock:	enum bw_deadlock					[const]
@@ -260,6 +261,7 @@ enum bw_ask {
  */
 struct bw_sched {
 	struct bw_heap *heap;
+	struct bw_mheap *mheap;
 	size_t stack_bytes;
 	u32 max_m;
 	u32 deadlock;
@@ -491,6 +493,9 @@ static inline void bw_submit(struct bw_m *m, struct bw_g *g)
 	bw_wake(m->p);
 }
 
+/* g.c: has @g, whose stack has no guard, stayed on it? Else it is fatal. */
+void bw_g_check_stack(const struct bw_g *g);
+
 /* g.c: a G with a stack, FREE; NULL: no memory. */
 struct bw_g *bw_g_get_slow(struct bw_m *m);
 void bw_g_put(struct bw_m *m, struct bw_g *g);
@@ -501,11 +506,16 @@ bool bw_g_drop(struct bw_g *g);
 size_t bw_g_entry(const struct bw_g *g, char *buf, size_t size);
 
 /* stack.c */
-int bw_stacks_make(char **slot, u32 nr);
+/* Up to @nr new ones; how many: 0, there is no memory. */
+u32 bw_stacks_make(char **slot, u32 nr);
 void bw_stacks_chill(char **slot, u32 nr);
 void *bw_stack_top(const char *slot);
 size_t bw_stack_usable(void);
 size_t bw_stack_peak_of(const char *slot);
+/* Has it a guard? If not it gets a canary, and is looked at now and then. */
+bool bw_stack_has_guard(const char *slot);
+void bw_stack_canary(char *slot);
+bool bw_stack_is_whole(const char *slot);
 /* Is this address in the guard of @slot? */
 bool bw_stack_guards(const char *slot, const void *addr);
 
@@ -537,6 +547,8 @@ bool bw_deadlock_check(struct bw_m *m);
 
 /* segv.c */
 void bw_segv_init(void);
+/* One line: @g has run out of its stack. */
+void bw_segv_tell(const struct bw_g *g);
 void *bw_signal_stack_make(void);
 void bw_signal_stack_free(void *stack);
 

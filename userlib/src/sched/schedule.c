@@ -383,6 +383,8 @@ static void ended(struct bw_m *m, struct bw_g *g, enum bw_g_state from)
 		m->locked = NULL;
 		g->locks = 0;
 	}
+	if (unlikely(g->unguarded))
+		bw_g_check_stack(g);
 	bw_fiber_free(&g->fiber);
 	bw_count(m->p, BW_COUNT_ended);
 	first = g == READ_ONCE(bw_sched.first) && from == BW_G_RUNNING;
@@ -408,6 +410,8 @@ static bool put_away(struct bw_m *m, struct bw_g *g)
 	switch ((enum bw_after)m->after) {
 	case BW_AFTER_PARK:
 		bw_count(m->p, BW_COUNT_parks);
+		if (unlikely(g->unguarded))
+			bw_g_check_stack(g);
 		bw_g_move(g, BW_G_RUNNING, BW_G_PARKED);
 		if (!m->commit || m->commit(g, m->commit_arg))
 			return false;	/* and is no longer ours */

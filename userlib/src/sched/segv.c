@@ -40,7 +40,7 @@ void bw_signal_stack_free(void *stack)
 	bw_sys_free(stack, stack_bytes());
 }
 
-static void tell(const struct bw_g *g)
+void bw_segv_tell(const struct bw_g *g)
 {
 	char entry[128];
 
@@ -59,7 +59,7 @@ static void on_segv(int sig, siginfo_t *info, void *context)
 
 	if (g && g->stack && info->si_code > 0 &&
 	    bw_stack_guards(g->stack, info->si_addr)) {
-		tell(g);
+		bw_segv_tell(g);
 		signal(SIGSEGV, SIG_DFL);
 		return;		/* and faults again */
 	}

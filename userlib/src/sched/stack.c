@@ -1,184 +1,168 @@
 // SPDX-License-Identifier: MIT
 /*
- * stack: slots of address space, a guard at the low end of each.
+ * stack: stacks are spans of the heap's stack arenas, with a guard at the low
+ * end of each.
  *
- *	| guard 16 KiB | .......... touched as it grows ......... | colour |
- *	slot							      slot + 64 KiB
+ *	| guard 16 KiB | ......... touched as it grows ......... | colour | end |
+ *	slot							       slot + 64 KiB
  *
  *	bw_g_get_slow()		g.c
- *	  bw_stacks_make()	<- here: the next slots of a chunk, with guards
+ *	  bw_stacks_make()	<- here: spans, with guards
+ *	    span_alloc()	backend: the module's, or user_stack.c
  *	bw_g_put()
  *	  bw_stacks_chill()	<- here: their memory goes back, in few calls
  *
- * These two are all that the rest knows of where stacks come from. Here it is
- * private memory in chunks of 64 MiB, which merge to one mapping.
+ * These two are all that the rest knows of where stacks come from. A stack stays
+ * with its G, so a span is never freed.
  *
- * What makes a guard, by preference: MADV_GUARD_INSTALL (Linux 6.13), page
- * table entries that cost no mapping; mprotect(), two mappings each, while that
- * takes at most half of vm.max_map_count; nothing, which is said once. A guard
- * stays when the memory above it goes.
+ * In kernel mode guards are holes that nothing is ever put in, and the first
+ * 4 KiB are there when the call returns. In user mode a guard is a marker (Linux
+ * 6.13), or two mappings, while that takes at most half of vm.max_map_count;
+ * stacks beyond have none, which is said once. These have a *canary*:
+ *
+ * N1. The last words of a slot (@end) are of nobody's frames: 0, or CANARY if
+ *     the slot has no guard. Whoever runs out of the slot above writes there
+ *     first, unless a frame of its own spans them.
+ * N2. A G without a guard has the words below its slot looked at whenever it
+ *     parks or ends; if they are neither, it is fatal.
+ * N3. 0 is good because memory of stacks that are chilled goes.
  *
  * The initial stack pointer is moved down by up to 15 cache lines, by number of
  * the slot: otherwise the tops of all stacks would share a few cache sets.
  *
- * Rejected for now: stack spans of the backend. A heap is not in the child
- * after fork(), and a G that forks stands on its stack.
+ * Rejected: a canary at the low end of the slot itself: a page of memory each.
  */
-#include <fcntl.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include "base/sysmem.h"
+#include "burrow/layout.h"
+#include "heap/pageheap.h"
 #include "sched.h"
 
-#ifndef MADV_GUARD_INSTALL
-#define MADV_GUARD_INSTALL	102
-#endif
+#define GUARD_BYTES	((size_t)BURROW_GUARD_PAGES * BURROW_PAGE_SIZE)
+#define COLOURS		16U
+#define LINE		64U
+#define CANARY		0x6275727277696e64ULL
+#define CANARY_WORDS	(LINE / sizeof(u64))
+#define BATCH		64U
 
-#define CHUNK_BYTES		(64UL << 20)
-#define GUARD_BYTES		(16UL << 10)
-#define COLOURS			16U
-#define DEFAULT_MAX_MAP_COUNT	65530U
+static u32 told;			/* that some have no guard [atomic] */
 
-enum guard { UNKNOWN, MARKER, FENCE, NONE };
-
-/**
- * struct chunks - where the next slot comes from
- * @lock:	for all of it
- * @next:	the next slot						[lock]
- * @end:	of the chunk						[lock]
- * @how:	guards							[lock]
- * @fences:	mprotect()s left					[lock]
- */
-static struct chunks {
-	struct bw_lock lock;
-	char *next;
-	char *end;
-	enum guard how;
-	u32 fences;
-} chunks = { .lock.rank = BW_RANK_STACKS };
-
-static u32 max_map_count(void)
+static u32 slot_pages(void)
 {
-	int fd = open("/proc/sys/vm/max_map_count", O_RDONLY | O_CLOEXEC);
-	char text[24] = "";
-	long value = 0;
-
-	if (fd >= 0) {
-		if (read(fd, text, sizeof(text) - 1) > 0)
-			value = strtol(text, NULL, 10);
-		close(fd);
-	}
-	return value > 0 && value <= INT32_MAX ? (u32)value :
-						 DEFAULT_MAX_MAP_COUNT;
+	return (u32)(bw_sched.stack_bytes / BURROW_PAGE_SIZE);
 }
 
-static int chunk_make_locked(void)
+/* Up to @nr; *done is how many. -ENOMEM, -ENOSPC */
+static int spans_get(struct bw_mheap *h, struct burrow_span_ref *ref, u32 nr,
+		     u32 *done)
 {
-	char *p = bw_sys_reserve(CHUNK_BYTES, bw_sched.stack_bytes);
+	struct bw_backend *be = bw_mheap_backend(h);
+	struct burrow_span_alloc req = {
+		.npages = slot_pages(), .align = slot_pages(),
+		.kind = BURROW_KIND_STACK,
+	};
+	int err = be->ops->span_alloc(be, &req, ref, nr, done);
 
-	if (!p)
-		return -ENOMEM;
-	if (mprotect(p, CHUNK_BYTES, PROT_READ | PROT_WRITE)) {
-		munmap(p, CHUNK_BYTES);
-		return -ENOMEM;
+	/* others may have taken all of the arena that we add */
+	while (err == -ENOSPC && !*done) {
+		err = bw_mheap_arena_add(h, BURROW_ARENA_STACK);
+		if (err)
+			return err;
+		err = be->ops->span_alloc(be, &req, ref, nr, done);
 	}
-	/* a huge page under a stack would be 2 MiB for one that uses 4 KiB */
-	madvise(p, CHUNK_BYTES, MADV_NOHUGEPAGE);
-	chunks.next = p;
-	chunks.end = p + CHUNK_BYTES;
-	return 0;
+	return *done ? 0 : err;
 }
 
-static void guard_none_locked(void)
+static u64 *canary_of(const char *slot)
 {
-	chunks.how = NONE;
-	bw_note("stacks made from now on have no guard: this system has no "
-		"MADV_GUARD_INSTALL and few mappings");
+	return (u64 *)(void *)((char *)slot + bw_sched.stack_bytes) -
+	       CANARY_WORDS;
 }
 
-/* Makes the guard of a slot, as it can be had. -ENOMEM */
-static int guard_set_locked(char *slot)
+void bw_stack_canary(char *slot)
 {
-	if (chunks.how == UNKNOWN || chunks.how == MARKER) {
-		if (!madvise(slot, GUARD_BYTES, MADV_GUARD_INSTALL)) {
-			chunks.how = MARKER;
-			return 0;
-		}
-		if (errno != EINVAL)
-			return -ENOMEM;
-		chunks.how = FENCE;
-		chunks.fences = max_map_count() / 4;
-	}
-	if (chunks.how == FENCE) {
-		if (chunks.fences && !mprotect(slot, GUARD_BYTES, PROT_NONE))
-			chunks.fences--;
-		else
-			guard_none_locked();
-	}
-	return 0;
-}
-
-int bw_stacks_make(char **slot, u32 nr)
-{
-	size_t bytes = bw_sched.stack_bytes;
-	int saved = errno, err = 0;
+	u64 *word = canary_of(slot);
 	u32 i;
 
-	bw_lock(&chunks.lock);
-	for (i = 0; i < nr && !err; i++) {
-		if (chunks.next == chunks.end)
-			err = chunk_make_locked();
-		if (!err)
-			err = guard_set_locked(chunks.next);
-		if (err)
-			break;
-		slot[i] = chunks.next;
-		chunks.next += bytes;
-		bw_valgrind_stack(slot[i] + GUARD_BYTES, slot[i] + bytes);
-	}
-	bw_unlock(&chunks.lock);
-	errno = saved;
-	return err;
+	for (i = 0; i < CANARY_WORDS; i++)
+		WRITE_ONCE(word[i], CANARY);
+	if (!xchg(&told, 1))
+		bw_note("stacks made from now on have no guard: this system "
+			"has no MADV_GUARD_INSTALL and few mappings");
 }
 
-/* In ascending order: insertion into gaps that shrink. */
-static void sort(char **slot, u32 nr)
+bool bw_stack_has_guard(const char *slot)
 {
-	u32 gap, i, k;
+	struct bw_span span;
 
-	for (gap = nr / 2; gap; gap /= 2)
-		for (i = gap; i < nr; i++) {
-			char *it = slot[i];
+	return bw_heap_span_of(bw_sched.heap, slot, &span) && span.guarded;
+}
 
-			for (k = i; k >= gap && slot[k - gap] > it; k -= gap)
-				slot[k] = slot[k - gap];
-			slot[k] = it;
-		}
+/* The neighbour's words are read, whatever is or was there. */
+__attribute__((no_sanitize_address, no_sanitize_thread, noinline))
+bool bw_stack_is_whole(const char *slot)
+{
+	const volatile u64 *word = canary_of(slot - bw_sched.stack_bytes);
+	u32 i;
+
+	/* below the first of an arena is nothing of ours */
+	if ((uintptr_t)slot % BURROW_ARENA_SIZE == 0)
+		return true;
+	for (i = 0; i < CANARY_WORDS; i++)
+		if (word[i] && word[i] != CANARY)
+			return false;
+	return true;
+}
+
+u32 bw_stacks_make(char **slot, u32 nr)
+{
+	size_t bytes = bw_sched.stack_bytes;
+	struct burrow_span_ref ref[BATCH];
+	u32 i, done;
+	int saved = errno;
+
+	if (spans_get(bw_sched.mheap, ref, min(nr, BATCH), &done))
+		done = 0;
+	for (i = 0; i < done; i++) {
+		slot[i] = bw_heap_addr(bw_sched.heap, ref[i].page);
+		bw_valgrind_stack(slot[i] + GUARD_BYTES, slot[i] + bytes);
+	}
+	errno = saved;
+	return done;
 }
 
 void bw_stacks_chill(char **slot, u32 nr)
 {
-	size_t bytes = bw_sched.stack_bytes;
-	int saved = errno;
-	u32 i, n;
+	struct bw_backend *be = bw_mheap_backend(bw_sched.mheap);
+	u32 pages = slot_pages(), i = 0, k, n, done;
+	struct burrow_range range[BATCH];
+	u64 frames;
 
-	sort(slot, nr);
-	for (i = 0; i < nr; i += n) {
-		for (n = 1; i + n < nr && slot[i + n] == slot[i] + n * bytes;)
-			n++;
-		madvise(slot[i], n * bytes, MADV_DONTNEED);
+	while (i < nr) {
+		n = min(nr - i, BATCH);
+		for (k = 0; k < n; k++) {
+			size_t off = (size_t)(slot[i + k] -
+					      be->window.data);
+
+			range[k] = (struct burrow_range){
+				.page = (u32)(off / BURROW_PAGE_SIZE) +
+					BURROW_GUARD_PAGES,
+				.npages = pages - BURROW_GUARD_PAGES,
+			};
+		}
+		if (be->ops->span_reclaim(be, range, n, &done, &frames))
+			return;		/* what stays is only memory */
+		i += n;
 	}
-	errno = saved;
 }
 
 void *bw_stack_top(const char *slot)
 {
 	size_t bytes = bw_sched.stack_bytes;
-	size_t colour = (uintptr_t)slot / bytes % COLOURS * 64;
+	size_t colour = (uintptr_t)slot / bytes % COLOURS * LINE;
 
-	return (char *)slot + bytes - colour;
+	return (char *)slot + bytes - LINE - colour;
 }
 
 bool bw_stack_guards(const char *slot, const void *addr)
