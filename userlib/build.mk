@@ -131,7 +131,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
-	sched_stop_test \
+	sched_stop_test sched_section_test \
 	sched_eyes_test \
 	sched_timer_test \
 	memstats_test alloc_test alloc_die_test type_test
@@ -280,6 +280,8 @@ check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
 		userlib/libburrow.map $(RESULTS)/lib-exports.tap
+	@sh userlib/tests/leaf.sh $(RESULTS)/lib-leaf.tap \
+		$(filter $(O)/rel/userlib/src/rt/%,$(bw-obj-rel))
 	@sh userlib/tests/sizeclass.sh $(RESULTS)/lib-sizeclass.tap
 	@sh userlib/tests/gdb.sh $(O)/gdb_target $(O)/malloc_gdb_target \
 		$(RESULTS)/lib-gdb.tap

@@ -109,7 +109,7 @@ static bool refill(struct bw_mcache *c, u32 spanclass)
 	return true;
 }
 
-void *bw_mcache_take_zeroed(struct bw_mspan *s)
+static void *take_zeroed(struct bw_mspan *s)
 {
 	u64 bits = s->free_bits;
 	char *p = s->hot;
@@ -125,14 +125,23 @@ void *bw_mcache_take_zeroed(struct bw_mspan *s)
 	return p;
 }
 
+void *bw_mcache_take_zeroed(struct bw_mspan *s)
+{
+	void *p;
+
+	bw_section_begin();
+	p = take_zeroed(s);
+	bw_section_end();
+	return p;
+}
+
 static void *no_memory(void)
 {
 	errno = ENOMEM;
 	return NULL;
 }
 
-void *bw_mcache_alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n,
-			   bool zero)
+static void *alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n, bool zero)
 {
 	struct bw_mspan *s;
 	char *p;
@@ -152,6 +161,17 @@ void *bw_mcache_alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n,
 	bw_hook_alloc(c->heap, s, p, n);
 	if (zero && s->needzero)
 		bw_hook_zero(p, n, s->elem_size);
+	return p;
+}
+
+void *bw_mcache_alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n,
+			   bool zero)
+{
+	void *p;
+
+	bw_section_begin();
+	p = alloc_slow(c, spanclass, n, zero);
+	bw_section_end();
 	return p;
 }
 

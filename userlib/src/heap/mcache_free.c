@@ -154,7 +154,7 @@ static struct bw_mspan *span_of(const struct bw_mheap *h, const void *p)
 	return s;
 }
 
-void bw_mcache_free_slow(struct bw_mcache *c, void *p)
+static void free_slow(struct bw_mcache *c, void *p)
 {
 	struct bw_mspan *s;
 	u32 i;
@@ -180,6 +180,13 @@ void bw_mcache_free_slow(struct bw_mcache *c, void *p)
 		own_free(s, i, p);
 	else
 		others_free(c, s, i, p);
+}
+
+void bw_mcache_free_slow(struct bw_mcache *c, void *p)
+{
+	bw_section_begin();
+	free_slow(c, p);
+	bw_section_end();
 }
 
 size_t bw_mcache_slot_size(const struct bw_mheap *h, const void *p)

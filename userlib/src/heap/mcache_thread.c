@@ -38,9 +38,11 @@ static void thread_ends(void *arg)
 {
 	struct bw_mcache *c = arg;
 
+	bw_section_begin();
 	bw_mcache_front = &bw_mcache_none;
 	behind = NULL;
 	bw_mcache_release(c);
+	bw_section_end();
 }
 
 /* A child's child, too, that never came to take it up. */

@@ -11,6 +11,9 @@
  *	bw_free()			<- here
  *	  mcache_free()			heap/mcache.h	 back into the window
  *	    bw_mcache_free_slow()	heap/mcache_free.c
+ *
+ * The fast ends are leaves, all others sections (base/section.h): no thread is
+ * stopped with an mcache half changed.
  */
 #include "alloc.h"
 
@@ -26,45 +29,64 @@ void *bw_alloc_other(struct bw_mcache *c, size_t n, u32 kind, bool zero)
 {
 	void *p;
 
+	bw_section_begin();
 	if (n <= BW_OBJECT_MAX)
-		return mcache_alloc(c, bw_spanclass(bw_class_of(n), kind), n,
-				    zero);
-	p = large(c, n, kind, zero);
+		p = mcache_alloc(c, bw_spanclass(bw_class_of(n), kind), n,
+				 zero);
+	else
+		p = large(c, n, kind, zero);
 	if (unlikely(!p))
 		errno = ENOMEM;
+	bw_section_end();
 	return p;
 }
 
-void *bw_alloc(size_t n)
+BW_LEAF void *bw_alloc(size_t n)
 {
-	return bw_object_alloc(bw_mcache_current(), n,
-			       BURROW_KIND_CONSERVATIVE, true);
+	void *p;
+
+	bw_leaf_begin();
+	p = bw_object_alloc(bw_mcache_current(), n, BURROW_KIND_CONSERVATIVE,
+			    true);
+	bw_leaf_end();
+	return p;
 }
 
 /* Blocks of tiny objects are zero: no more needs to be done for either. */
-static void *tiny(size_t n)
+static __attribute__((noinline)) void *tiny(size_t n)
 {
-	void *p = bw_tiny_alloc(bw_mcache_current(), n);
+	void *p;
 
+	bw_section_begin();
+	p = bw_tiny_alloc(bw_mcache_current(), n);
 	if (unlikely(!p))
 		errno = ENOMEM;
+	bw_section_end();
 	return p;
 }
 
-void *bw_alloc_noscan(size_t n)
+BW_LEAF void *bw_alloc_noscan(size_t n)
 {
+	void *p;
+
 	if (n < BW_TINY_BLOCK)
 		return tiny(n);
-	return bw_object_alloc(bw_mcache_current(), n, BURROW_KIND_NOSCAN,
-			       true);
+	bw_leaf_begin();
+	p = bw_object_alloc(bw_mcache_current(), n, BURROW_KIND_NOSCAN, true);
+	bw_leaf_end();
+	return p;
 }
 
-void *bw_alloc_raw(size_t n)
+BW_LEAF void *bw_alloc_raw(size_t n)
 {
+	void *p;
+
 	if (n < BW_TINY_BLOCK)
 		return tiny(n);
-	return bw_object_alloc(bw_mcache_current(), n, BURROW_KIND_NOSCAN,
-			       false);
+	bw_leaf_begin();
+	p = bw_object_alloc(bw_mcache_current(), n, BURROW_KIND_NOSCAN, false);
+	bw_leaf_end();
+	return p;
 }
 
 void *bw_alloc_array(size_t n, size_t size)
@@ -78,14 +100,21 @@ void *bw_alloc_array(size_t n, size_t size)
 	return bw_alloc(bytes);
 }
 
-void bw_free(void *p)
+BW_LEAF void bw_free(void *p)
 {
+	bw_leaf_begin();
 	mcache_free(bw_mcache_current(), p);
+	bw_leaf_end();
 }
 
 size_t bw_usable_size(const void *p)
 {
-	struct bw_mcache *c = bw_mcache_attach();
+	struct bw_mcache *c;
+	size_t n;
 
-	return p && c ? bw_mcache_slot_size(c->heap, p) : 0;
+	bw_section_begin();
+	c = bw_mcache_attach();
+	n = p && c ? bw_mcache_slot_size(c->heap, p) : 0;
+	bw_section_end();
+	return n;
 }

@@ -12,23 +12,38 @@ static void *or_enomem(void *p)
 
 struct bw_region *bw_region_make(void)
 {
-	struct bw_mcache *c = bw_mcache_attach();
+	struct bw_mcache *c;
+	void *r;
 
-	return or_enomem(c ? bw_region_make_on(c->heap) : NULL);
+	bw_section_begin();
+	c = bw_mcache_attach();
+	r = or_enomem(c ? bw_region_make_on(c->heap) : NULL);
+	bw_section_end();
+	return r;
 }
 
 void *bw_region_alloc(struct bw_region *r, size_t n)
 {
-	return or_enomem(bw_region_take(r, n));
+	void *p;
+
+	bw_section_begin();
+	p = or_enomem(bw_region_take(r, n));
+	bw_section_end();
+	return p;
 }
 
 void bw_region_reset(struct bw_region *r)
 {
+	bw_section_begin();
 	bw_region_empty(r);
+	bw_section_end();
 }
 
 void bw_region_free(struct bw_region *r)
 {
-	if (r)
-		bw_region_end(r);
+	if (!r)
+		return;
+	bw_section_begin();
+	bw_region_end(r);
+	bw_section_end();
 }

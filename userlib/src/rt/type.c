@@ -99,30 +99,69 @@ static void bits_write(void *p, const struct bw_type *t, size_t nr,
 	bits_flush(&o);
 }
 
-void *bw_alloc_type(const struct bw_type *t)
+/* @bytes for @nr structs, the first @each bytes of each, and @tail words. */
+static void *alloc_with_bits(const struct bw_type *t, size_t bytes, size_t nr,
+			     size_t each, size_t tail)
+{
+	void *p;
+
+	bw_section_begin();
+	p = bw_object_alloc(bw_mcache_current(), bytes, BURROW_KIND_SCAN, true);
+	if (p)
+		bits_write(p, t, nr, each, tail);
+	bw_section_end();
+	return p;
+}
+
+static __attribute__((noinline)) void *type_slow(const struct bw_type *t)
+{
+	return alloc_with_bits(t, t->size, 1, t->size, 0);
+}
+
+/* mcache_alloc() of a slot that needs no call; NULL: one would be needed. */
+static __always_inline void *take(struct bw_mspan *s, size_t size)
+{
+	char *p = READ_ONCE(s->hot);
+	u64 bits = READ_ONCE(s->free_bits);
+
+	if (p) {
+		mcache_zero(p, size);
+		bw_publish(&s->hot, NULL);
+		return p;
+	}
+	if (unlikely(!bits))
+		return NULL;
+	p = s->wbase + (u32)__builtin_ctzll(bits) * size;
+	if (s->needzero)
+		mcache_zero(p, size);
+	bw_publish(&s->free_bits, bits & (bits - 1));
+	return p;
+}
+
+/*
+ * From the slot to its bits it is one section: the span must not become another
+ * thread's in between (B1). A leaf may not call a section in the middle, so all
+ * that needs a call goes to type_slow().
+ */
+BW_LEAF void *bw_alloc_type(const struct bw_type *t)
 {
 	struct bw_mcache *c = bw_mcache_current();
-	size_t n = t->size;
+	size_t n = t->size, size;
 	void *p;
 	u32 cls;
 
 	if (unlikely(!(t->flags & BW_TYPE_HAS_POINTERS)))
 		return bw_alloc_noscan(n);
-	if (unlikely(n > 512)) {
-		p = bw_object_alloc(c, n, BURROW_KIND_SCAN, true);
-		if (p)
-			bits_write(p, t, 1, n, 0);
-		return p;
-	}
+	if (unlikely(n > BW_ZERO_INLINE))
+		return type_slow(t);
 	cls = bw_class_by8[(n + 7) / 8];
-	p = mcache_alloc(c, bw_spanclass(cls, BURROW_KIND_SCAN), n, true);
-	if (unlikely(!p))
-		return NULL;
-	/* the thread's first object, or hooks */
-	if (unlikely(c == &bw_mcache_none))
-		c = bw_mcache_attach();
-	bw_ptrbits_put(c->map, p, t->bits[0], bw_sizeclass[cls].size / 8);
-	return p;
+	size = bw_sizeclass[cls].size;
+	bw_leaf_begin();
+	p = take(c->span[bw_spanclass(cls, BURROW_KIND_SCAN)], size);
+	if (likely(p))
+		bw_ptrbits_put(c->map, p, t->bits[0], (u32)size / 8);
+	bw_leaf_end();
+	return likely(p) ? p : type_slow(t);
 }
 
 static void *too_much(void)
@@ -134,7 +173,6 @@ static void *too_much(void)
 void *bw_alloc_type_array(const struct bw_type *t, size_t n)
 {
 	size_t bytes;
-	void *p;
 
 	if (unlikely(t->tail != t->size || t->unit))
 		bw_fatal("bw_new_array(): type %s has a tail", t->name);
@@ -142,26 +180,19 @@ void *bw_alloc_type_array(const struct bw_type *t, size_t n)
 		return too_much();
 	if (!(t->flags & BW_TYPE_HAS_POINTERS))
 		return bw_alloc_noscan(bytes);
-	p = bw_object_alloc(bw_mcache_current(), bytes, BURROW_KIND_SCAN, true);
-	if (p)
-		bits_write(p, t, n, t->size, 0);
-	return p;
+	return alloc_with_bits(t, bytes, n, t->size, 0);
 }
 
 void *bw_alloc_type_tail(const struct bw_type *t, size_t n)
 {
 	size_t bytes, all;
-	void *p;
 
 	if (unlikely(!t->unit))
 		bw_fatal("bw_new_tail(): type %s has no tail", t->name);
 	if (__builtin_mul_overflow(n, t->unit, &bytes) ||
 	    __builtin_add_overflow(t->tail, bytes, &all))
 		return too_much();
-	p = bw_object_alloc(bw_mcache_current(), max(all, t->size),
-			    BURROW_KIND_SCAN, true);
-	if (p)
-		bits_write(p, t, 1, t->tail & ~(size_t)7,
-			   t->flags & BW_TYPE_TAIL_POINTERS ? bytes / 8 : 0);
-	return p;
+	return alloc_with_bits(t, max(all, t->size), 1, t->tail & ~(size_t)7,
+			       t->flags & BW_TYPE_TAIL_POINTERS ? bytes / 8 :
+								  0);
 }
