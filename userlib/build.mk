@@ -77,6 +77,7 @@ bw-lib-src := \
 	userlib/src/sched/m.c \
 	userlib/src/sched/p.c \
 	userlib/src/sched/park.c \
+	userlib/src/sched/preempt.c \
 	userlib/src/sched/quit.c \
 	userlib/src/sched/runq.c \
 	userlib/src/sched/schedtrace.c \
@@ -131,7 +132,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
-	sched_stop_test sched_section_test \
+	sched_stop_test sched_section_test sched_preempt_test \
 	sched_eyes_test \
 	sched_timer_test \
 	memstats_test alloc_test alloc_die_test type_test

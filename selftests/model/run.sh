@@ -65,5 +65,9 @@ model park "no wake-up is lost, and no G goes on under two threads" \
 	COMMIT_EARLY NO_RMW KEEP_ASLEEP
 model spin "no G waits while a thread sleeps" \
 	NO_FENCE NO_RECHECK NO_PASS_ON LATE_IDLE
+model preempt "a P is taken from nobody who uses it" \
+	NO_MEMBARRIER LOOK_FIRST NO_ANSWER BLIND
+model stop "in a stop nobody moves, and after it everybody does" \
+	NO_RECHECK LOOK_FIRST FORGET ONE_LOOK
 echo "1..$nr"
 exit $bad

@@ -486,7 +486,7 @@ static void scan_cycle(int lap)
 	int i;
 
 	for (i = 0; i < WAITERS; i++)
-		waiters[i].scanned = 0;
+		__atomic_store_n(&waiters[i].scanned, 0, __ATOMIC_SEQ_CST);
 	bw_world_stop("scan");
 	bw_world_each_thread(note_scan, NULL);
 	bw_scan_begin(note_scan, NULL);
@@ -504,8 +504,8 @@ static void scan_cycle(int lap)
 	bw_scan_end();
 	bw_world_start();
 	for (i = 0; i < WAITERS; i++) {
-		EXPECT(waiters[i].scanned == 1);
-		EXPECT(!waiters[i].ran_unscanned);
+		EXPECT(get(&waiters[i].scanned) == 1);
+		EXPECT(!get(&waiters[i].ran_unscanned));
 	}
 }
 

@@ -12,8 +12,10 @@
  * next: let a function that uses such a variable make no call of this file, or
  * none before the last use.
  *
- * A G that computes without calling keeps its place; one that is about to block
- * in a system call says so (bw_block_begin()), then others run meanwhile.
+ * A G that computes for 10 ms while others wait lets them run at its next call of
+ * this file; without such a call it keeps its thread and they get another, so that
+ * the thread competes with theirs for CPUs. One that is about to block in a system
+ * call says so (bw_block_begin()), then others run meanwhile at once.
  *
  * Calls for Gs are a fatal error elsewhere. Any thread may be made to count as
  * a G by bw_thread_attach(). In a child after fork() made by a G everything

@@ -21,9 +21,19 @@
  */
 #include "sched.h"
 
+/* It has lost its P already; @old_p is what that was (B2). */
+static void lost_begin(struct bw_m *m)
+{
+	bw_m_lost_end(m);
+	bw_lock(&bw_sched.lock);
+	if (m->run == bw_sched.run)
+		bw_sched.nr_blocked++;
+	bw_unlock(&bw_sched.lock);
+}
+
 void bw_block_begin(void)
 {
-	struct bw_m *m = bw_m_enter("bw_block_begin");
+	struct bw_m *m = bw_m_enter_last("bw_block_begin");
 	struct bw_p *p = m->p;
 	u32 asleep;
 
@@ -32,6 +42,10 @@ void bw_block_begin(void)
 	bw_call_note(m);
 	m->g->since = READ_ONCE(bw_sched.clock);
 	bw_g_move(m->g, BW_G_RUNNING, BW_G_BLOCKED);
+	if (unlikely(!p)) {
+		lost_begin(m);
+		goto out;
+	}
 	WRITE_ONCE(p->nr_blocks, p->nr_blocks + 1);
 	m->old_p = bw_p_release(m);
 	/* pairs with who takes it, and with bw_p_set_locked() */
@@ -91,7 +105,7 @@ void bw_block_end(void)
 	if (likely(try_cmpxchg(&p->status, &old,
 			       BW_P_STATUS(m->run, BW_P_RUNNING)))) {
 		m->p = p;
-		p->m = m;
+		WRITE_ONCE(p->m, m);
 	} else if (!end_slow(m, &gone)) {
 		end_without_p(m, gone);
 		return;

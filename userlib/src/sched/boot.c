@@ -52,6 +52,7 @@ static void init_once(void)
 	bw_m_fork_init();
 	bw_segv_init();
 	bw_stop_init();
+	bw_preempt_init();
 	bw_quit_init();
 }
 
@@ -92,6 +93,7 @@ static void run_begin(void)
 	bw_sched.nr_m = 0;
 	bw_sched.nr_idle_m = 0;
 	bw_sched.nr_blocked = 0;
+	bw_sched.nr_lost = 0;
 	bw_sched.told = 0;
 	bw_p_set_locked(bw_sched.nr_wanted);
 	bw_unlock(&bw_sched.lock);

@@ -69,7 +69,11 @@ int bw_go_named(const char *name, void (*fn)(void *arg), void *arg)
 	if (m->attached && !bw_is_running())
 		return -ESRCH;
 	bw_m_enter_soft(m);
-	bw_check(m);
+	/* in a bw_block section there is no P, and none is needed */
+	if (unlikely(READ_ONCE(m->asked) & (BW_ASK_YIELD | BW_ASK_LOST)) &&
+	    READ_ONCE(m->g->state) == BW_G_RUNNING)
+		bw_m_yield_asked(m);
+	bw_check(bw_m_self());
 	m = bw_m_self();
 	g = bw_g_new(name, fn, arg, m);
 	if (g)
@@ -107,7 +111,7 @@ void bw_exit(void)
 		bw_fatal("bw_exit() by an attached thread");
 	bw_locals_drop(m->g);
 	/* a drop function may have parked */
-	bw_leave(bw_m_enter("bw_exit"), BW_AFTER_EXIT);
+	bw_leave(bw_m_enter_last("bw_exit"), BW_AFTER_EXIT);
 	bw_throw("a G that ended runs");
 }
 

@@ -63,24 +63,39 @@ static __noreturn __cold void misuse(const struct bw_m *m, const char *who)
 		 who, (unsigned long long)m->g->id);
 }
 
+/* An attached thread may, a G unless it is in a bw_block section. */
+static bool may_call(const struct bw_m *m)
+{
+	return m->attached || READ_ONCE(m->g->state) != BW_G_BLOCKED;
+}
+
 struct bw_m *bw_m_need(const char *who)
 {
 	struct bw_m *m = bw_m_self();
 
-	if (unlikely(!m || (!m->p && !m->attached)))
+	if (unlikely(!m || !may_call(m)))
 		misuse(m, who);
 	return m;
 }
 
-struct bw_m *bw_m_enter(const char *who)
+struct bw_m *bw_m_enter_last(const char *who)
 {
 	struct bw_m *m = bw_m_self();
 
 	if (unlikely(!m))
 		misuse(m, who);
 	bw_m_enter_soft(m);
-	if (unlikely(!m->p && !m->attached))
+	if (unlikely(!m->p && !may_call(m)))
 		misuse(m, who);
+	return m;
+}
+
+struct bw_m *bw_m_enter(const char *who)
+{
+	struct bw_m *m = bw_m_enter_last(who);
+
+	if (unlikely(READ_ONCE(m->asked) & (BW_ASK_YIELD | BW_ASK_LOST)))
+		m = bw_m_yield_asked(m);
 	return m;
 }
 
@@ -91,10 +106,10 @@ __attribute__((noinline)) void bw_m_exit_here(void)
 
 void bw_m_exit_slow(struct bw_m *m)
 {
-	if (m->inside)
+	if (m->inside || !(READ_ONCE(m->asked) & BW_ASK_STOP))
 		return;
-	if (fetch_and(&m->asked, ~(u32)BW_ASK_STOP) & BW_ASK_STOP)
-		bw_stop_now(m);
+	fetch_and(&m->asked, ~(u32)BW_ASK_STOP);
+	bw_stop_now(m);
 }
 
 /* A M that nobody uses, or a new one; NULL: no memory, or no parker. */

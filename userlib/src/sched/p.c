@@ -41,7 +41,8 @@ static void status_set(struct bw_p *p, enum bw_p_status s)
 
 void bw_p_acquire(struct bw_m *m, struct bw_p *p)
 {
-	p->m = m;
+	/* sysmon looks at it */
+	WRITE_ONCE(p->m, m);
 	m->p = p;
 	status_set(p, BW_P_RUNNING);
 }
@@ -51,7 +52,7 @@ struct bw_p *bw_p_release(struct bw_m *m)
 	struct bw_p *p = m->p;
 
 	m->p = NULL;
-	p->m = NULL;
+	WRITE_ONCE(p->m, NULL);
 	return p;
 }
 
@@ -86,7 +87,7 @@ static void retire_locked(struct bw_p *p)
 	bw_p_flush_locked(p);
 	bw_timers_hand_over(p);
 	status_set(p, BW_P_NONE);
-	p->m = NULL;
+	WRITE_ONCE(p->m, NULL);
 	WRITE_ONCE(bw_sched.nr_live_p, bw_sched.nr_live_p - 1);
 	bw_run_tell_locked();
 }
@@ -172,6 +173,12 @@ static bool take_blocked_locked(struct bw_p *p)
 	bw_sched.nr_blocked++;
 	bw_sched.nr_taken++;
 	return true;
+}
+
+void bw_p_take_lost_locked(struct bw_p *p)
+{
+	WRITE_ONCE(p->m, NULL);
+	status_set(p, BW_P_IDLE);
 }
 
 bool bw_p_retake(struct bw_p *p)

@@ -81,7 +81,7 @@ static void park(struct bw_m *m, bw_commit_fn *commit, void *arg,
 
 void bw_sched_park(bw_commit_fn *commit, void *arg, const char *reason)
 {
-	park(bw_m_enter("bw_sched_park"), commit, arg, reason);
+	park(bw_m_enter_last("bw_sched_park"), commit, arg, reason);
 }
 
 static bool commit_unlock(struct bw_g *g, void *lock)
@@ -127,7 +127,7 @@ static bool commit_token(struct bw_g *g, void *arg)
 
 void bw_park(void)
 {
-	struct bw_m *m = bw_m_enter("bw_park");
+	struct bw_m *m = bw_m_enter_last("bw_park");
 	struct bw_g *g = m->g;
 	u64 old = READ_ONCE(g->token);
 
@@ -135,6 +135,8 @@ void bw_park(void)
 		park(m, commit_token, NULL, "park");
 		return;
 	}
+	if (unlikely(READ_ONCE(m->asked) & (BW_ASK_YIELD | BW_ASK_LOST)))
+		m = bw_m_yield_asked(m);
 	/* pairs with bw_ready() */
 	xchg(&g->token, old & ~BW_TIMED_MASK);
 	bw_check(m);

@@ -114,11 +114,17 @@ static void of_m(const struct each *e, const struct bw_m *m, char *sp)
 		of_g(e, m->g);
 }
 
-static bool waits(const struct bw_g *g)
+static bool state_waits(const struct bw_g *g)
 {
 	u32 state = READ_ONCE(g->state);
 
-	return g->stack && (state == BW_G_RUNNABLE || state == BW_G_PARKED);
+	return state == BW_G_RUNNABLE || state == BW_G_PARKED;
+}
+
+/* World stopped, or claimed: one that is being made is FREE until C3. */
+static bool waits(const struct bw_g *g)
+{
+	return state_waits(g) && g->stack;
 }
 
 static void each_g(struct bw_g *g, void *arg)
@@ -203,7 +209,7 @@ static void scan(struct bw_g *g)
 
 bool bw_g_scan(struct bw_g *g)
 {
-	if (!waits(g) || !claim(g, false))
+	if (!state_waits(g) || !claim(g, false))
 		return false;
 	if (waits(g)) {
 		scan(g);

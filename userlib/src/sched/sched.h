@@ -212,6 +212,10 @@ struct bw_m {
 /* What others want of a M that was in a section. */
 enum bw_ask {
 	BW_ASK_STOP = 1,	/* the stop's handler, in this very thread */
+	BW_ASK_P = 2,		/* sysmon wants its P: it overran its slice */
+	BW_ASK_TOOK = 4,	/* sysmon took it */
+	BW_ASK_YIELD = 8,	/* its owner: it was asked, and is to yield */
+	BW_ASK_LOST = 16,	/* its owner: it runs a G without a P */
 };
 
 /**
@@ -243,6 +247,9 @@ enum bw_ask {
  * @nr_m:	threads of this run					[lock]
  * @nr_idle_m:	of them, asleep without a P				[lock]
  * @nr_blocked:	of them, in a call and without their P			[lock]
+ * @nr_lost:	of them, running a G whose P was taken			[lock]
+ * @nr_overruns: Ps taken from Gs that overran their slice		[lock]
+ * @no_membarrier: the stop's signal has to do for it			[const]
  * @nr_attached: attached threads					[atomic]
  * @next_id:	numbers for Gs						[atomic]
  * @next_m:	number of the next M					[lock]
@@ -298,11 +305,14 @@ struct bw_sched {
 	u32 nr_m;
 	u32 nr_idle_m;
 	u32 nr_blocked;
+	u32 nr_lost;
 	u32 next_m;
 	u32 told;
 	u64 nr_m_made;
 	u64 nr_m_woken;
 	u64 nr_taken;
+	u64 nr_overruns;
+	bool no_membarrier;
 
 	u64 next_id __aligned(64);
 	u64 count[BW_NR_COUNTS];
@@ -312,6 +322,8 @@ struct bw_sched {
 
 /* @sysmon_asleep, see sysmon.c. */
 enum { BW_SYSMON_AWAKE, BW_SYSMON_ASLEEP, BW_SYSMON_NAPS };
+
+void bw_sysmon_kick(void);
 
 extern struct bw_sched bw_sched;
 
@@ -387,22 +399,36 @@ struct bw_m *bw_m_need(const char *who);
 
 /*
  * The ends of a runtime section: from here to there the M is not stopped and
- * keeps its P. bw_m_enter() is bw_m_need(), too, and may go on in another M.
+ * keeps its P (preempt.c). bw_m_enter() is bw_m_need(), too, and may go on in
+ * another M: there a G that overran its slice lets others run, and one that lost
+ * its P has one again. bw_m_enter_last() is for who leaves anyway.
  */
 struct bw_m *bw_m_enter(const char *who);
+struct bw_m *bw_m_enter_last(const char *who);
 void bw_m_exit_slow(struct bw_m *m);
+
+/* preempt.c: somebody asks for something. */
+void bw_m_answer(struct bw_m *m);
+struct bw_m *bw_m_yield_asked(struct bw_m *m);
+/* Its G is off it: it is without a P as others are. */
+void bw_m_lost_end(struct bw_m *m);
+/* Sysmon: one step of taking @p from a G that overran; true: come back soon. */
+bool bw_p_preempt(struct bw_p *p);
+void bw_preempt_init(void);
 
 /* For calls that must not leave the M and need no P. */
 static inline void bw_m_enter_soft(struct bw_m *m)
 {
 	WRITE_ONCE(m->inside, m->inside + 1);
-	/* for the handler of this very thread */
+	/* for the handler of this very thread, and bw_p_preempt() */
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	if (unlikely(READ_ONCE(m->asked) & (BW_ASK_P | BW_ASK_TOOK)))
+		bw_m_answer(m);
 }
 
 static inline void bw_m_exit(struct bw_m *m)
 {
-	/* pairs with who takes the P (sysmon.c) */
+	/* pairs with bw_p_preempt() */
 	smp_store_release(&m->inside, m->inside - 1);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	if (unlikely(READ_ONCE(m->asked)))
@@ -439,6 +465,8 @@ void bw_p_hand_off(struct bw_p *p);
 /* @drop is set: true, it still exists; false: it was given up. */
 bool bw_p_still(struct bw_m *m);
 void bw_p_set_locked(u32 nr);
+/* Sysmon took a P from a M that is not inside. */
+void bw_p_take_lost_locked(struct bw_p *p);
 /* Sysmon: takes a P out of a call; false: it is not in one. */
 bool bw_p_retake(struct bw_p *p);
 /* The calling M's own P is to go, and it is in a call. */
@@ -473,9 +501,14 @@ static inline void bw_check(struct bw_m *m)
  */
 static inline void bw_wake(struct bw_p *p)
 {
-	if (unlikely(load_seq(&bw_sched.nr_idle_p)) &&
-	    !load_seq(&bw_sched.nr_spinning))
-		bw_wake_slow(p);
+	if (unlikely(load_seq(&bw_sched.nr_idle_p))) {
+		if (!load_seq(&bw_sched.nr_spinning))
+			bw_wake_slow(p);
+	} else if (unlikely(READ_ONCE(bw_sched.sysmon_asleep) ==
+			    BW_SYSMON_ASLEEP)) {
+		/* every P may be held by a G that computes */
+		bw_sysmon_kick();
+	}
 }
 
 /* A runnable G into the queue of the caller's P, to go first. */
@@ -536,8 +569,7 @@ void bw_locals_drop(struct bw_g *g);
 /* sysmon.c */
 int bw_sysmon_start(void);
 void bw_sysmon_end(void);
-void bw_sysmon_kick(void);
-/* The same whatever it does; async-signal-safe. */
+/* bw_sysmon_kick() whatever it does; async-signal-safe. */
 void bw_sysmon_poke(void);
 
 /*

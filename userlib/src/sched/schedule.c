@@ -334,6 +334,8 @@ static struct bw_g *next(struct bw_m *m)
 {
 	struct bw_g *g;
 
+	if (unlikely(READ_ONCE(m->asked) & (BW_ASK_YIELD | BW_ASK_LOST)))
+		bw_m_lost_end(m);
 	for (;;) {
 		if (unlikely(m->locked || m->ended))
 			return next_wired(m);

@@ -202,7 +202,7 @@ void bw_rest_join(struct bw_m *m)
 {
 	bounds(&m->rest);
 	let_in();
-	m->rest.tid = my_tid();
+	WRITE_ONCE(m->rest.tid, my_tid());
 	m->rest.frame = NULL;
 	m->rest.sp = bw_sp();
 	WRITE_ONCE(m->asked, 0);
@@ -232,7 +232,7 @@ static bool ask(struct bw_m *m)
 {
 	u32 again = READ_ONCE(m->rest.again);
 
-	if (m->rest.asked == world.nr && !again)
+	if (m->rest.asked == world.nr && !again && !BW_TSAN)
 		return true;
 	WRITE_ONCE(m->rest.again, 0);
 	m->rest.asked = world.nr;
@@ -263,6 +263,15 @@ static u32 ask_all(void)
 	return nr;
 }
 
+/*
+ * A thread sanitizer keeps a signal until the G that ran then makes a call, which
+ * may be in another thread: there everybody is asked again and again.
+ */
+static u64 wait_until(u64 told)
+{
+	return BW_TSAN ? now_ns() + SECOND / 200 : told + SECOND;
+}
+
 /* Until as many came to rest as were not, or one is to be asked again. */
 static void wait_for_events(u32 from, u32 nr, u64 since, u64 *told)
 {
@@ -275,9 +284,11 @@ static void wait_for_events(u32 from, u32 nr, u64 since, u64 *told)
 			sched_yield();
 			return;
 		}
-		if (bw_futex_wait(&world.events, now, *told + SECOND) !=
+		if (bw_futex_wait(&world.events, now, wait_until(*told)) !=
 		    -ETIMEDOUT)
 			continue;
+		if (now_ns() < *told + SECOND)
+			return;
 		*told = now_ns();
 		tell_late(since);
 		return;
@@ -387,6 +398,8 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 	struct bw_m *m = bw_m_self();
 	int saved = errno;
 
+	if (m && READ_ONCE(m->rest.fence) == BW_FENCE_ASKED)
+		xchg(&m->rest.fence, BW_FENCE_DONE);
 	/* not one of us, or it comes late */
 	if (!m || m->rest.here || !load_seq(&world.stopping))
 		return;
@@ -404,6 +417,19 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 		rest_end(m);
 	}
 	errno = saved;
+}
+
+bool bw_stop_fence(struct bw_m *m)
+{
+	if (READ_ONCE(m->rest.fence) == BW_FENCE_NONE) {
+		xchg(&m->rest.fence, BW_FENCE_ASKED);
+		syscall(SYS_tgkill, getpid(), m->rest.tid, BW_STOP_SIGNAL);
+		return false;
+	}
+	if (load_seq(&m->rest.fence) != BW_FENCE_DONE)
+		return false;
+	WRITE_ONCE(m->rest.fence, BW_FENCE_NONE);
+	return true;
 }
 
 /*

@@ -23,6 +23,8 @@
 struct bw_g;
 struct bw_m;
 
+enum bw_fence { BW_FENCE_NONE, BW_FENCE_ASKED, BW_FENCE_DONE };
+
 /**
  * struct bw_rest - where a M stands
  * @here:	it is at rest: it touches nothing until it looked
@@ -31,6 +33,7 @@ struct bw_m;
  * @again:	it was in a leaf: ask again				[atomic]
  * @asked:	the stop it was sent a signal for			[stopper]
  * @tid:	of the thread						[before @here]
+ * @fence:	enum bw_fence						[atomic]
  * @sp:		its stack from here on					[before @here]
  * @frame:	lowest address of what the signal saved, or NULL	[before @here]
  * @frame_end:	the end of that signal stack				[before @here]
@@ -45,6 +48,7 @@ struct bw_rest {
 	u32 again;
 	u32 asked;
 	s32 tid;
+	u32 fence;
 	char *sp;
 	char *frame;
 	char *frame_end;
@@ -108,6 +112,8 @@ void bw_rest_asked(struct bw_m *m);
 /* The calling thread begins and ends as @m. */
 void bw_rest_join(struct bw_m *m);
 void bw_rest_leave(struct bw_m *m);
+/* True: the M's thread has made a full barrier since the first call. */
+bool bw_stop_fence(struct bw_m *m);
 /* The section is over in which a stop came. */
 void bw_stop_now(struct bw_m *m);
 void bw_stop_init(void);

@@ -14,13 +14,20 @@
  * Y2. A P in a call is taken when it was in the same call one look before, and
  *     at once only if somebody could use it; otherwise after 10 ms, so that
  *     everything can be idle.
+ * Y3. A slice is 10 ms of CPU time, so that threads which compete for a CPU do
+ *     not lose their Ps for that; or 10 ms when the thread sleeps in the kernel.
+ *     The P is taken only while others wait (preempt.c).
  */
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
 
+#include "base/fmt.h"
 #include "eyes.h"
 
 #define SHORTEST	20000ULL
 #define LONGEST		10000000ULL
+#define SLICE		10000000ULL
 #define LOOKS_IN_VAIN	50U
 
 /**
@@ -28,16 +35,23 @@
  * @blocks:	its nr_blocks
  * @runs:	its nr_runs
  * @since:	when this was first seen
+ * @tick:	its slice
+ * @began:	when this was first seen
+ * @cpu:	of its thread then, by the second look; 0: not known yet
  */
 struct seen {
-	u32 blocks;
-	u32 runs;
+	u64 blocks;
+	u64 runs;
 	u64 since;
+	u32 tick;
+	u64 began;
+	u64 cpu;
 };
 
 static struct sysmon {
 	pthread_t thread;
 	struct seen seen[BW_MAX_PROCS];
+	u64 pause;			/* of itself alone */
 	bool end;			/* [atomic] */
 } sysmon;
 
@@ -69,13 +83,68 @@ static bool look_at_blocked(struct bw_p *p, struct seen *s, u64 now)
 	return true;
 }
 
-/* Something was to go first, and did not for a whole look. */
-static bool look_at_running(struct bw_p *p, struct seen *s)
+/* CPU time of a thread; 0: it has ended. */
+static u64 cpu_ns(s32 tid)
 {
-	u32 runs = READ_ONCE(p->nr_runs);
+	struct timespec ts;
+
+	/* what pthread_getcpuclockid() makes */
+	if (clock_gettime((clockid_t)(~(u32)tid << 3 | 6), &ts))
+		return 0;
+	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
+}
+
+/* It is in the kernel and waits for something. */
+static bool is_asleep(s32 tid)
+{
+	char path[64], text[512] = "", *state;
+	ssize_t n;
+	int fd;
+
+	bw_fmt(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	state = n > 0 ? strrchr(text, ')') : NULL;
+	return state && state[1] == ' ' && (state[2] == 'S' || state[2] == 'D');
+}
+
+/* Y3. Its slice is over, and somebody waits for the P. */
+static bool overran(const struct bw_p *p, struct seen *s, u64 now)
+{
+	const struct bw_m *m = READ_ONCE(p->m);
+	u32 tick = READ_ONCE(p->tick);
+	s32 tid;
+
+	if (!m)
+		return false;
+	tid = READ_ONCE(m->rest.tid);
+	if (s->tick != tick) {
+		s->tick = tick;
+		s->began = now;
+		s->cpu = sysmon.pause > LONGEST / 10 ? cpu_ns(tid) | 1 : 0;
+		return false;
+	}
+	if (!s->cpu) {
+		s->cpu = cpu_ns(tid) | 1;
+		return false;
+	}
+	if (now - s->began < SLICE || !bw_work_anywhere())
+		return false;
+	return cpu_ns(tid) - s->cpu >= SLICE || is_asleep(tid);
+}
+
+/* Something was to go first, and did not for a whole look. */
+static bool look_at_running(struct bw_p *p, struct seen *s, u64 now)
+{
+	u64 runs = READ_ONCE(p->nr_runs);
 	bool stuck = s->runs == runs && !bw_runq_is_empty(&p->q);
 
 	s->runs = runs;
+	if (overran(p, s, now))
+		return bw_p_preempt(p);
 	if (!stuck || !load_seq(&bw_sched.nr_idle_p))
 		return false;
 	bw_wake_slow(NULL);
@@ -85,8 +154,11 @@ static bool look_at_running(struct bw_p *p, struct seen *s)
 static bool look(u64 now)
 {
 	u32 i, nr = load_seq(&bw_sched.nr_made);
-	bool did = bw_poll_look(now);
+	bool did;
 
+	if (bw_world_is_stopped())
+		return false;
+	did = bw_poll_look(now);
 	for (i = 0; i < nr; i++) {
 		struct bw_p *p = bw_sched.p[i];
 		struct seen *s = &sysmon.seen[i];
@@ -96,7 +168,7 @@ static bool look(u64 now)
 			did |= look_at_blocked(p, s, now);
 			break;
 		case BW_P_RUNNING:
-			did |= look_at_running(p, s);
+			did |= look_at_running(p, s, now);
 			break;
 		}
 	}
@@ -149,6 +221,7 @@ static void *sysmon_main(void *arg)
 		}
 		pause = ++vain > LOOKS_IN_VAIN ? min(2 * pause, LONGEST) :
 						 SHORTEST;
+		sysmon.pause = pause;
 		if (nap(now, pause))
 			vain = 0;
 	}
