@@ -85,6 +85,7 @@ bw-lib-src := \
 	userlib/src/sched/scan.c \
 	userlib/src/sched/segv.c \
 	userlib/src/sched/sleep.c \
+	userlib/src/sched/sigmask.c \
 	userlib/src/sched/stack.c \
 	userlib/src/sched/stop.c \
 	userlib/src/sched/stop_tell.c \
@@ -133,6 +134,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
 	sched_stop_test sched_section_test sched_preempt_test \
+	sched_signal_test \
 	sched_eyes_test \
 	sched_timer_test \
 	memstats_test alloc_test alloc_die_test type_test
