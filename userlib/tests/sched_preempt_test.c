@@ -229,6 +229,42 @@ static void whoever_lost_its_P_may_make_every_call(void)
 	EXPECT(!bw_sched.nr_lost);
 }
 
+/* Sysmon asks, and asks; but inside a section the P is its M's. */
+static void waits_for_the_P(void *arg)
+{
+	add(&ran, 1);
+}
+
+static int long_section(void *arg)
+{
+	struct bw_m *m;
+	struct bw_p *p;
+	int i;
+
+	bw_procs(1);
+	set(&ran, 0);
+	bw_go(waits_for_the_P, NULL);
+	m = bw_m_self();
+	p = m->p;
+	bw_m_enter_soft(m);
+	while (!(READ_ONCE(m->asked) & BW_ASK_P))
+		;
+	for (i = 0; i < 4; i++)
+		burn();
+	EXPECT(!(READ_ONCE(m->asked) & BW_ASK_TOOK));
+	EXPECT(m->p == p && READ_ONCE(p->m) == m);
+	EXPECT(!get(&ran));
+	bw_m_exit(m);
+	while (!get(&ran))
+		bw_yield();
+	return 0;
+}
+
+static void a_P_is_not_taken_inside_a_section(void)
+{
+	run_it(long_section);
+}
+
 /* The run waits for a loop that has lost its P, and ends it at its next call. */
 static void loops_on(void *arg)
 {
@@ -319,6 +355,7 @@ int main(void)
 	TEST(as_many_loops_as_there_are_all_go_on_with_one_P);
 	TEST(a_P_is_taken_from_a_call_that_nobody_announced);
 	TEST(whoever_lost_its_P_may_make_every_call);
+	TEST(a_P_is_not_taken_inside_a_section);
 	TEST(a_run_waits_for_a_loop_without_a_P);
 	TEST(the_world_is_stopped_while_Ps_are_taken);
 	TEST(the_same_without_membarrier);

@@ -131,7 +131,8 @@ static bool overran(const struct bw_p *p, struct seen *s, u64 now)
 		s->cpu = cpu_ns(tid) | 1;
 		return false;
 	}
-	if (now - s->began < SLICE || !bw_work_anywhere())
+	if (now - s->began < SLICE ||
+	    (!bw_work_anywhere() && bw_runq_is_empty(&p->q)))
 		return false;
 	return cpu_ns(tid) - s->cpu >= SLICE || is_asleep(tid);
 }
