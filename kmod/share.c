@@ -107,6 +107,7 @@ static void frame_replace(struct bw_view *view, u32 frame, struct page **slot,
 	unmap_mapping_pages(&heap->file->mapping, bw_view_pgoff(view) + frame,
 			    1, false);
 	copy_highpage(fresh, old);
+	/* what that thread of ours wrote is noted in @old, which goes */
 	bw_written_note(view, frame);
 	spin_lock(&heap->lock);
 	WRITE_ONCE(*slot, fresh);

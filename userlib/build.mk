@@ -109,6 +109,7 @@ bw-lib-src := \
 	userlib/src/heap/mcache_hook.c \
 	userlib/src/heap/mcache_thread.c \
 	userlib/src/heap/large.c \
+	userlib/src/heap/explain.c \
 	userlib/src/heap/tiny.c \
 	userlib/src/heap/region.c \
 	userlib/src/rt/alloc.c \
@@ -131,7 +132,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	unwind_test sched_cpus_test sched_death_test sched_many_test \
 	alloc_fork_test sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
-	stack_test fork_test fork_storm_test resize_test \
+	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
 	sched_stop_test sched_section_test sched_preempt_test \
 	sched_signal_test \
@@ -250,7 +251,7 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.
 bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
-	sched_life_test sched_block_test
+	sched_life_test sched_block_test explain_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a

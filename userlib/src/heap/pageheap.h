@@ -153,6 +153,12 @@ struct bw_mheap *bw_mheap(void);
 /* The same if it is there, without opening it. */
 struct bw_mheap *bw_mheap_peek(void);
 
+/*
+ * What @addr is to the heap of the process, in words: their length, 0 where it has
+ * nothing to do with it. For signal handlers.
+ */
+size_t bw_mheap_explain(const void *addr, char *buf, size_t size);
+
 /* For who needs spans of other kinds, or thread slots, of the same heap. */
 static inline struct bw_backend *bw_mheap_backend(struct bw_mheap *h)
 {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * segv: a G that ran into the guard of its stack gets one line, before the
- * process dies of it. Any other fault goes to who was there before.
+ * process dies of it, and so does who touches the heap where nothing is. Faults
+ * go to who was there before.
  *
  * The handler runs on a signal stack of the thread's: there is none left below.
  */
@@ -9,6 +10,7 @@
 #include <sys/auxv.h>
 
 #include "base/sysmem.h"
+#include "heap/pageheap.h"
 #include "sched.h"
 
 #ifndef AT_MINSIGSTKSZ
@@ -52,6 +54,15 @@ void bw_segv_tell(const struct bw_g *g)
 		bw_stack_usable() >> 10);
 }
 
+/* A touch of the heap where nothing is: said, then as if nobody had been here. */
+static void tell_of_heap(const void *addr)
+{
+	char what[160];
+
+	if (bw_mheap_explain(addr, what, sizeof(what)))
+		bw_note("SIGSEGV at %p, %s", addr, what);
+}
+
 static void on_segv(int sig, siginfo_t *info, void *context)
 {
 	const struct bw_m *m = bw_m_self();
@@ -63,6 +74,8 @@ static void on_segv(int sig, siginfo_t *info, void *context)
 		signal(SIGSEGV, SIG_DFL);
 		return;		/* and faults again */
 	}
+	if (info->si_code > 0)
+		tell_of_heap(info->si_addr);
 	if (before.sa_flags & SA_SIGINFO) {
 		before.sa_sigaction(sig, info, context);
 	} else if (before.sa_handler == SIG_DFL ||
