@@ -70,11 +70,17 @@ bw-lib-src := \
 	userlib/src/sched/cpus.c \
 	userlib/src/sched/deadlock.c \
 	userlib/src/sched/dump.c \
+	userlib/src/sched/desc.c \
+	userlib/src/sched/desc_thread.c \
 	userlib/src/sched/env.c \
 	userlib/src/sched/g.c \
 	userlib/src/sched/go.c \
 	userlib/src/sched/idle.c \
+	userlib/src/sched/io.c \
+	userlib/src/sched/io_calls.c \
+	userlib/src/sched/io_socket.c \
 	userlib/src/sched/m.c \
+	userlib/src/sched/netpoll.c \
 	userlib/src/sched/p.c \
 	userlib/src/sched/park.c \
 	userlib/src/sched/preempt.c \
@@ -137,7 +143,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_stop_test sched_section_test sched_preempt_test \
 	sched_signal_test \
 	sched_eyes_test \
-	sched_timer_test \
+	sched_timer_test sched_net_test \
 	memstats_test alloc_test alloc_die_test type_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 

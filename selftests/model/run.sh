@@ -69,5 +69,9 @@ model preempt "a P is taken from nobody who uses it" \
 	NO_MEMBARRIER LOOK_FIRST NO_ANSWER BLIND
 model stop "in a stop nobody moves, and after it everybody does" \
 	NO_RECHECK LOOK_FIRST FORGET ONE_LOOK
+model clock "nobody sleeps beyond a timer, and somebody minds the clock" \
+	NO_FENCE NO_LOOK NO_POKE NO_AGAIN
+model desc "no edge is lost, and a wait is ended once, by event, deadline or close" \
+	LOSE_EDGE READY_LATE NO_NUMBER PLAIN_STORE EARLY_TIMER NO_CLOSED
 echo "1..$nr"
 exit $bad

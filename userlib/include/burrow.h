@@ -6,6 +6,7 @@
 #include "burrow/alloc.h"
 #include "burrow/go.h"
 #include "burrow/heap.h"
+#include "burrow/io.h"
 #include "burrow/time.h"
 #include "burrow/trace.h"
 #include "burrow/type.h"

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* What is fatal, and that the message says what was wrong; each in a child. */
 
+#include <sys/time.h>
 #include <sched.h>
 
+#include "burrow/io.h"
 #include "burrow/time.h"
 #include "backend/user.h"
 #include "heap/pageheap.h"
@@ -438,6 +440,26 @@ static int only_sleeps(void *arg)
 	return 0;
 }
 
+static int alarm_pipe[2];
+
+static void on_alarm(int sig)
+{
+	if (write(alarm_pipe[1], "", 1) != 1)
+		abort();
+}
+
+/* Nobody but a signal handler ends it. */
+static int only_reads(void *arg)
+{
+	struct itimerval it = { .it_value.tv_usec = 120000 };
+	char c;
+
+	signal(SIGALRM, on_alarm);
+	if (pipe(alarm_pipe) || setitimer(ITIMER_REAL, &it, NULL))
+		return 1;
+	return bw_read(alarm_pipe[0], &c, 1) != 1;
+}
+
 static int waits_for_a_stopped_timer(void *arg)
 {
 	struct bw_timer *t = bw_timer_make_ready(bw_self());
@@ -481,7 +503,7 @@ static void sleeps_without_a_G(void *arg)
 	bw_sleep(1);
 }
 
-static void a_deadlock_is_one_only_without_a_timer_that_runs(void)
+static void a_deadlock_is_one_only_without_timers_and_descriptors(void)
 {
 	static const struct {
 		int (*fn)(void *arg);
@@ -491,11 +513,13 @@ static void a_deadlock_is_one_only_without_a_timer_that_runs(void)
 		{ period_of_0, "a ticker with a period of 0" },
 		{ two_wait_for_a_ticker, "while G" },
 	};
-	int (*fine)(void *arg) = only_sleeps;
+	int (*fine[])(void *arg) = { only_sleeps, only_reads };
 	u32 i;
 
-	EXPECT(rig_child(child, &fine, said, sizeof(said)) == 0);
-	EXPECT(!strstr(said, "deadlock"));
+	for (i = 0; i < ARRAY_SIZE(fine); i++) {
+		EXPECT(rig_child(child, &fine[i], said, sizeof(said)) == 0);
+		EXPECT(!strstr(said, "deadlock"));
+	}
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
 		int status = rig_child(child, (void *)&rows[i].fn, said,
 				       sizeof(said));
@@ -514,7 +538,7 @@ int main(void)
 	TEST(misuse_is_named);
 	TEST(a_deadlock_ends_the_process_with_a_line_for_each_G);
 	TEST(with_another_thread_about_a_deadlock_is_only_reported);
-	TEST(a_deadlock_is_one_only_without_a_timer_that_runs);
+	TEST(a_deadlock_is_one_only_without_timers_and_descriptors);
 	TEST(a_stack_overflow_names_the_G_and_where_it_started);
 	TEST(without_markers_stacks_have_fences_and_then_canaries);
 	TEST(a_child_of_a_G_may_exec_and_nothing_of_burrow);

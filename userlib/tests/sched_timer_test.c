@@ -73,7 +73,14 @@ static void a_heap_gives_what_is_due_and_alive_in_order(void)
 			fire_and_compare(&p, now);
 		bw_timers_verify(&p.timers);
 	}
-	/* only the live ones made it grow */
+	/* only the live ones make it grow */
+	for (i = 0; i < 100 * FAKES; i++) {
+		u32 k = i % FAKES;
+
+		if (fake_waits(k))
+			bw_sched_win(&fake[k], fake[k].wait);
+		fake_wait(&p, k);
+	}
 	EXPECT(p.timers.room < 4 * FAKES);
 	bw_sys_free(p.timers.heap, p.timers.room * sizeof(*p.timers.heap));
 }
@@ -301,6 +308,73 @@ static int simple_timers(void *arg)
 static void a_timer_fires_once_for_a_start_and_never_after_a_stop(void)
 {
 	run_it(simple_timers);
+}
+
+/* It is due just now, and is stopped before the function is called. */
+static int stopped_at_last(void *arg)
+{
+	struct bw_timer *t = bw_timer_make(fires, NULL);
+	struct bw_timed_entry e = { .word = (u64 *)t };
+	int i;
+
+	nr_fired = 0;
+	bw_timer_start(t, 3600 * 1000 * MS);
+	e.value = *e.word;
+	bw_timer_stop(t);
+	bw_timer_fire(bw_sched.p[0], NULL, &e, bw_now());
+	bw_timer_start(t, 3600 * 1000 * MS);
+	bw_timer_fire(bw_sched.p[0], NULL, &e, bw_now());
+	for (i = 0; i < 200; i++)
+		bw_yield();
+	bw_sleep(MS);
+	EXPECT(!nr_fired);
+	e.value = *e.word;
+	bw_timer_fire(bw_sched.p[0], NULL, &e, bw_now());
+	wait_for_fired(1);
+	EXPECT(!bw_timer_stop(t));
+	bw_timer_free(t);
+	return 0;
+}
+
+static void a_stop_is_in_time_until_the_function_is_called(void)
+{
+	run_it(stopped_at_last);
+}
+
+static void *pokes(void *arg)
+{
+	struct bw_timer *t = bw_timer_make_ready(arg);
+
+	EXPECT(!bw_thread_attach());
+	/* most often everybody is asleep by then */
+	bw_sleep(20 * MS);
+	bw_timer_start(t, MS);
+	/* until it has fired, and the run goes on */
+	while (bw_timer_stop(t)) {
+		bw_timer_start(t, MS);
+		bw_sleep(20 * MS);
+	}
+	bw_timer_free(t);
+	bw_thread_detach();
+	return NULL;
+}
+
+static int sleeps_too_long(void *arg)
+{
+	struct bw_timer *t = bw_timer_make(fires, NULL);
+	pthread_t thread;
+
+	bw_timer_start(t, 3600 * 1000 * MS);
+	pthread_create(&thread, NULL, pokes, bw_self());
+	bw_park();
+	bw_timer_free(t);
+	pthread_join(thread, NULL);
+	return 0;
+}
+
+static void a_timer_that_is_earlier_wakes_who_minds_the_clock(void)
+{
+	run_it(sleeps_too_long);
 }
 
 static void yield_until_fired(void *arg)
@@ -636,6 +710,8 @@ int main(void)
 	seed = tap_seed(7);
 	TEST(a_heap_gives_what_is_due_and_alive_in_order);
 	TEST(a_timer_fires_once_for_a_start_and_never_after_a_stop);
+	TEST(a_stop_is_in_time_until_the_function_is_called);
+	TEST(a_timer_that_is_earlier_wakes_who_minds_the_clock);
 	TEST(nobody_sleeps_too_short);
 	TEST(a_park_gives_up_at_its_deadline_in_Gs_and_in_threads);
 	TEST(a_token_or_the_deadline_ends_a_park_and_no_token_is_lost);

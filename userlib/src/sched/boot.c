@@ -23,6 +23,7 @@
  *     its memory can be had at once.
  */
 #include "eyes.h"
+#include "netpoll.h"
 #include "sched.h"
 #include "switch.h"
 
@@ -178,6 +179,7 @@ static void run_clean(void)
 	/* it makes Gs for timers, of this run */
 	bw_sysmon_end();
 	bw_timers_clean();
+	bw_netpoll_clean();
 	l.run = run_number_next();
 	bw_m_join_dead();
 	/* all of it is of this run: queues link Gs that are dropped now */

@@ -20,6 +20,7 @@
 #include "base/parker.h"
 #include "base/symbol.h"
 #include "base/sysmem.h"
+#include "netpoll.h"
 #include "sched.h"
 
 #define BATCH		32U
@@ -256,6 +257,7 @@ bool bw_g_drop(struct bw_g *g)
 	if ((wait & BW_TIMED_MASK) == BW_TIMED_WAITS &&
 	    !bw_timed_win(&g->wait, wait))
 		return false;
+	bw_desc_drop(g);
 	bw_g_move(g, g->state, BW_G_FREE);
 	bw_count(NULL, BW_COUNT_ended);
 	memset(g->local, 0, sizeof(g->local));

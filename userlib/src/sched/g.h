@@ -48,6 +48,7 @@ enum bw_g_state {
 	BW_NR_G_STATES,
 };
 
+struct bw_desc;
 struct bw_m;
 
 /**
@@ -60,6 +61,8 @@ struct bw_m;
  * @stack:	its slot (stack.c); NULL: an attached thread		[const]
  * @token:	for bw_park(), see park.c and timer.h			[atomic]
  * @wait:	for every other wait with a deadline (sleep.c)		[atomic]
+ * @io:		the descriptor it is in a call for, or NULL		[G1]
+ * @io_ticket:	its last wait for one (netpoll.h, D6)		[atomic]
  * @fn:		what it runs						[G1]
  * @arg:	with this						[G1]
  * @since:	when it last began to wait, by bw_sched.clock		[G1]
@@ -87,6 +90,8 @@ struct bw_g {
 	char *stack;
 	u64 token;
 	u64 wait;
+	struct bw_desc *io;
+	u64 io_ticket;
 	void (*fn)(void *arg);
 	void *arg;
 	u64 since;

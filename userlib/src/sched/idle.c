@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * idle: of all Ms without work one minds the clock; the others sleep until
- * somebody has a P for them.
+ * idle: of all Ms without work one minds the clock and the descriptors; the others
+ * sleep until somebody has a P for them.
  *
  *	next()			schedule.c: nothing to do, and no P any more
- *	  bw_m_poll()		<- here: until the next timer, if nobody else does
+ *	  bw_m_poll()		<- here: until a timer or a descriptor, if nobody else does
  *	  bw_m_stop()		m.c: until somebody has a P for it
  *
  * It holds no P while it sleeps, so whoever has work starts another M. When it
@@ -17,14 +17,19 @@
  * C3. It stores @until and then looks at the least time of all heaps (and at
  *     whether the run ends); who adds an entry stores the least time of his heap
  *     and then looks at @until. Both with a full barrier in between, so nobody
- *     sleeps beyond an entry. (selftests/model/clock.pml)
+ *     sleeps beyond an entry. (selftests/model/clock.pml) The same holds for who
+ *     makes the epoll instance.
  * C4. Who finds @taken goes to sleep for good. So whoever gives it up without
  *     having slept looks once more for what he may have been too early to see.
  * C5. While the one who minded the clock runs Gs nobody may do so. sysmon sees
  *     that a P is idle all the same, and wakes another M; and it fires what is
- *     due in the heap of a P that has not looked for 10 ms, as its G computes.
+ *     due in the heap of a P that has not looked for 10 ms, as its G computes. Ps
+ *     that are busy look at descriptors every 61 slices, sysmon after 10 ms.
  */
+#include <sys/epoll.h>
+
 #include "burrow/time.h"
+#include "netpoll.h"
 #include "sched.h"
 
 #define FORGOTTEN_NS	10000000ULL
@@ -32,15 +37,20 @@
 
 /**
  * struct clock - who minds it
- * @until:	when he wakes; 0: he is not asleep			[atomic]
+ * @until:	when he wakes, and IN_EPOLL; 0: he is not asleep	[atomic]
  * @taken:	somebody does						[atomic]
- * @parker:	where he sleeps						[const]
+ * @nr_polls:	looks at descriptors, by anybody			[atomic]
+ * @parker:	where he sleeps while there is no epoll instance	[const]
  */
 static struct clock {
 	u64 until __aligned(64);
 	u32 taken;
+	u32 nr_polls;
 	struct bw_parker parker;
 } idle_clock;
+
+/* The lowest bit of @until: he sleeps there, so that is where he is woken. */
+#define IN_EPOLL	1ULL
 
 int bw_poll_init(void)
 {
@@ -55,66 +65,127 @@ void bw_poll_poke(u64 when)
 		/* pairs with sleep_until() */
 		if (!try_cmpxchg(&idle_clock.until, &until, 0))
 			continue;
-		bw_parker_unpark(&idle_clock.parker);
+		if (until & IN_EPOLL)
+			bw_netpoll_wake();
+		else
+			bw_parker_unpark(&idle_clock.parker);
 		return;
 	}
 }
 
-bool bw_poll_is_lacking(void)
+static bool is_wanted(void)
 {
-	return !load_seq(&idle_clock.taken) && bw_timers_min() != BW_NEVER;
+	return bw_netpoll_waiting() || bw_timers_min() != BW_NEVER;
 }
 
-/* Publishes *@arg, and sleeps unless something is due before (C3). */
+bool bw_poll_is_lacking(void)
+{
+	return is_wanted() && !load_seq(&idle_clock.taken);
+}
+
+/**
+ * struct watch - one sleep						[its M]
+ * @next:	until when
+ * @nr:		events
+ * @ev:		what came
+ */
+struct watch {
+	u64 next;
+	int nr;
+	struct epoll_event ev[BW_NETPOLL_EVENTS];
+};
+
+/* Publishes @next, and sleeps unless something is due before (C3). */
 static void sleep_until(struct bw_m *m, void *arg)
 {
-	u64 next = *(u64 *)arg, now;
-	bool poked = false;
+	struct watch *w = arg;
+	bool up = bw_netpoll_is_up(), poked = false;
+	u64 until = (w->next & ~IN_EPOLL) | (up ? IN_EPOLL : 0);
 
-	__atomic_store_n(&idle_clock.until, next, __ATOMIC_SEQ_CST);
-	now = bw_now();
-	if (bw_timers_min() >= next && next > now && !load_seq(&bw_sched.ending))
+	__atomic_store_n(&idle_clock.until, until, __ATOMIC_SEQ_CST);
+	if (bw_timers_min() < w->next || load_seq(&bw_sched.ending))
+		w->next = 0;
+	if (up)
+		w->nr = bw_netpoll_wait(w->ev, w->next);
+	else if (w->next > bw_now() && !bw_netpoll_is_up())
 		poked = !bw_parker_park_until(&idle_clock.parker,
-					      min(next, (u64)INT64_MAX));
+					      min(w->next, (u64)INT64_MAX));
 	/* pairs with bw_poll_poke(), whose token is still to come */
-	if (!xchg(&idle_clock.until, 0) && !poked)
+	if (!xchg(&idle_clock.until, 0) && !up && !poked)
 		bw_parker_park(&idle_clock.parker);
 }
 
-/* With a P, if there is one: all that is due. */
-static bool take_up(struct bw_m *m)
+static void note_poll(void)
+{
+	WRITE_ONCE(idle_clock.nr_polls, READ_ONCE(idle_clock.nr_polls) + 1);
+}
+
+/* @got, and all that is due, with a P, if there is one. */
+static bool take_up(struct bw_m *m, struct bw_glist *got)
 {
 	struct bw_p *p;
 
 	bw_lock(&bw_sched.lock);
 	p = bw_p_idle_get_locked();
 	bw_unlock(&bw_sched.lock);
-	if (!p)
-		return false;
-	bw_p_acquire(m, p);
-	bw_timers_run_all(m);
-	return true;
+	if (p)
+		bw_p_acquire(m, p);
+	bw_submit_list(m, got, 1);
+	if (p)
+		bw_timers_run_all(m);
+	return p;
+}
+
+/* It has the clock, and gives it up. True: there is something to be taken up. */
+static bool mind_clock(struct bw_m *m, struct bw_glist *got)
+{
+	struct watch w = { .next = bw_timers_next() };
+	bool wanted = w.next != BW_NEVER || bw_netpoll_waiting();
+
+	if (wanted)
+		bw_rest(m, sleep_until, &w);
+	if (w.nr)
+		bw_netpoll_take(w.ev, w.nr, got);
+	note_poll();
+	/* pairs with bw_poll_is_lacking() of who comes next (C4) */
+	__atomic_store_n(&idle_clock.taken, 0, __ATOMIC_SEQ_CST);
+	return got->nr || bw_timers_min() <= bw_now();
 }
 
 bool bw_m_poll(struct bw_m *m)
 {
-	while (bw_poll_is_lacking()) {
+	struct bw_glist got = { .nr = 0 };
+
+	while (bw_poll_is_lacking() && !load_seq(&bw_sched.ending)) {
 		u32 no = 0;
-		u64 next;
 
 		if (!try_cmpxchg(&idle_clock.taken, &no, 1))
 			return false;
-		next = bw_timers_next();
-		if (next != BW_NEVER)
-			bw_rest(m, sleep_until, &next);
-		/* pairs with bw_poll_is_lacking() of who comes next (C4) */
-		__atomic_store_n(&idle_clock.taken, 0, __ATOMIC_SEQ_CST);
-		if (load_seq(&bw_sched.ending))
-			return false;
-		if (bw_timers_min() <= bw_now())
-			return take_up(m);
+		if (mind_clock(m, &got))
+			return take_up(m, &got);
 	}
 	return false;
+}
+
+/* What is ready just now. */
+static void look_at_descriptors(struct bw_glist *got)
+{
+	struct epoll_event ev[BW_NETPOLL_EVENTS];
+
+	if (!bw_netpoll_waiting() || load_seq(&idle_clock.taken))
+		return;
+	bw_netpoll_take(ev, bw_netpoll_wait(ev, 0), got);
+	note_poll();
+}
+
+void bw_poll_now(struct bw_m *m)
+{
+	struct bw_glist got = { .nr = 0 };
+
+	if (likely(!bw_netpoll_waiting()))
+		return;
+	look_at_descriptors(&got);
+	bw_submit_list(m, &got, 1);
 }
 
 /**
@@ -140,6 +211,19 @@ static bool is_forgotten(struct bw_p *p, u64 now)
 	       READ_ONCE(p->timers.min) <= now;
 }
 
+/* Nobody has looked at descriptors for long. */
+static bool are_descriptors_forgotten(u64 now)
+{
+	static struct seen last;
+	u32 polls = READ_ONCE(idle_clock.nr_polls);
+
+	if (last.checks != polls || !last.since) {
+		last.checks = polls;
+		last.since = now;
+	}
+	return now - last.since >= FORGOTTEN_NS;
+}
+
 bool bw_poll_look(u64 now)
 {
 	u32 i, nr = load_seq(&bw_sched.nr_made);
@@ -157,6 +241,9 @@ bool bw_poll_look(u64 now)
 		    is_forgotten(p, now))
 			did |= bw_timers_fire(p, NULL, now, FIRE_MAX, &out);
 	}
-	bw_submit_list(NULL, &out);
+	if (are_descriptors_forgotten(now))
+		look_at_descriptors(&out);
+	did |= out.nr != 0;
+	bw_submit_list(NULL, &out, 0);
 	return did;
 }

@@ -40,6 +40,7 @@
 #include <sched.h>
 
 #include "base/parker.h"
+#include "netpoll.h"
 #include "sched.h"
 
 static void sleep_at_rest(struct bw_m *m, void *arg)
@@ -171,7 +172,7 @@ void bw_yield(void)
 	/* otherwise nobody is there to be let go first */
 	if (READ_ONCE(p->q.next) || READ_ONCE(p->q.head) != p->q.tail ||
 	    READ_ONCE(bw_sched.global.nr) || READ_ONCE(p->drop) ||
-	    READ_ONCE(p->timers.min) != BW_NEVER)
+	    READ_ONCE(p->timers.min) != BW_NEVER || bw_netpoll_waiting())
 		bw_leave(m, BW_AFTER_YIELD);
 	bw_m_exit_here();
 }

@@ -366,8 +366,8 @@ void bw_sched_ready(struct bw_g *g);
  * it must have won first; so it may stand in more than one wait list. Before it
  * puts itself there it asks for the ticket of its next wait, and then it waits,
  * with no other wait in between. 0: somebody won; -ETIMEDOUT: the deadline did,
- * and it takes itself out of every list; -ENOMEM: it did not wait, and the commit
- * was not called.
+ * and it takes itself out of every list; -ENOMEM: the same, at once, as there is no
+ * memory for a deadline.
  */
 u64 bw_sched_ticket(void);
 int bw_sched_park_until(bw_commit_fn *commit, void *arg, const char *reason,
@@ -386,6 +386,8 @@ u64 bw_deadline_in(u64 ns);
 bool bw_m_poll(struct bw_m *m);
 /* Something is to happen at @when: is he who minds the clock asleep beyond it? */
 void bw_poll_poke(u64 when);
+/* Nobody waits for descriptors: a look, and what is ready to the ring. */
+void bw_poll_now(struct bw_m *m);
 /* There is something to wait for, and nobody does. */
 bool bw_poll_is_lacking(void);
 int bw_poll_init(void);
@@ -479,8 +481,11 @@ void bw_schedule(struct bw_m *m);
 void bw_wake_slow(struct bw_p *p);
 void bw_global_put(struct bw_glist *list);
 void bw_global_put_one(struct bw_g *g);
-/* Gs in their order to the end of the ring of the M's P, or where there is room. */
-void bw_submit_list(struct bw_m *m, struct bw_glist *list);
+/*
+ * Gs in their order to the end of the ring of the M's P, or where there is room.
+ * Wakes another M unless the caller is about to run @ours of them, all there are.
+ */
+void bw_submit_list(struct bw_m *m, struct bw_glist *list, u32 ours);
 /* Leaves the G's stack for its M, which does what @after says. */
 void bw_leave(struct bw_m *m, enum bw_after after);
 /* Is there something in a ring or the global queue? */

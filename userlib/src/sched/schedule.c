@@ -50,6 +50,7 @@
  * Gs without the M's own in between: saves 2 ns of a switch, and commits and
  * queue moves would run on stacks that others may want.
  */
+#include "netpoll.h"
 #include "sched.h"
 #include "switch.h"
 
@@ -75,7 +76,7 @@ void bw_global_put_one(struct bw_g *g)
 	bw_global_put(&list);
 }
 
-void bw_submit_list(struct bw_m *m, struct bw_glist *list)
+void bw_submit_list(struct bw_m *m, struct bw_glist *list, u32 ours)
 {
 	struct bw_glist spill = { .nr = 0 };
 	struct bw_p *p = m ? m->p : NULL;
@@ -90,8 +91,8 @@ void bw_submit_list(struct bw_m *m, struct bw_glist *list)
 		bw_runq_put(&p->q, g, &spill);
 	if (spill.nr)
 		bw_global_put(&spill);
-	/* one that goes first is ours; the ring's tail needs a barrier (Q5) */
-	if (!p || nr > 1) {
+	/* the ring's tail needs a barrier (Q5) */
+	if (!p || nr > ours) {
 		if (p)
 			fetch_or(&p->drop, 0U);
 		bw_wake(NULL);
@@ -345,6 +346,8 @@ static struct bw_g *next(struct bw_m *m)
 			continue;
 		if (unlikely(READ_ONCE(m->p->timers.min) != BW_NEVER))
 			bw_timers_check(m);
+		if (unlikely(m->p->fair == 1))
+			bw_poll_now(m);
 		g = pick(m->p);
 		if (!g)
 			g = find(m);
@@ -387,6 +390,8 @@ static void ended(struct bw_m *m, struct bw_g *g, enum bw_g_state from)
 	}
 	if (unlikely(g->unguarded))
 		bw_g_check_stack(g);
+	if (unlikely(g->io))
+		bw_desc_drop(g);
 	bw_fiber_free(&g->fiber);
 	bw_count(m->p, BW_COUNT_ended);
 	first = g == READ_ONCE(bw_sched.first) && from == BW_G_RUNNING;

@@ -19,6 +19,10 @@
  *     wait is open. Who wins such a ticket wins a G that is PARKED, and never a
  *     later wait: values do not come twice.
  *
+ * L4. The entry is made last. A G that was readied meanwhile is elsewhere, perhaps
+ *     in its next wait; the entry names this one, and is dead. Made before the
+ *     commit it could end the wait while the commit still publishes it.
+ *
  * An attached thread waits in its own parker, until the deadline; then it tries
  * to win its own word. Where it does not, somebody else has, and the parker's
  * token is on its way.
@@ -85,26 +89,23 @@ static bool commit_wait(struct bw_g *g, void *arg)
 	struct wait *w = arg;
 	bw_commit_fn *commit = w->commit;
 	void *commit_arg = w->arg;
-	u64 ticket = bw_timed_next(g->wait, BW_TIMED_WAITS);
+	u64 ticket = bw_timed_next(READ_ONCE(g->wait), BW_TIMED_WAITS);
 	u64 deadline = w->deadline;
 	struct bw_m *m = g->m;
 
 	g->late = false;
 	/* pairs with bw_timed_win() */
 	__atomic_store_n(&g->wait, ticket, __ATOMIC_SEQ_CST);
-	if (deadline != BW_NEVER && g->stack &&
-	    bw_timers_add(m->p, deadline, &g->wait, ticket)) {
-		/* nobody else knows of it, but a ticket may be in a list */
-		if (!bw_timed_win(&g->wait, ticket))
-			return true;
-		w->err = -ENOMEM;
-		return false;
-	}
-	/* from here on @w may be gone */
-	if (!commit || commit(g, commit_arg))
-		return true;
 	/* it goes on by itself, unless somebody was faster */
-	return !bw_timed_win(&g->wait, ticket);
+	if (commit && !commit(g, commit_arg))
+		return !bw_timed_win(&g->wait, ticket);
+	/* from here on @w may be gone, and the entry be dead already (L4) */
+	if (deadline == BW_NEVER || !g->stack ||
+	    !bw_timers_add(m->p, deadline, &g->wait, ticket) ||
+	    !bw_timed_win(&g->wait, ticket))
+		return true;
+	w->err = -ENOMEM;
+	return false;
 }
 
 /**

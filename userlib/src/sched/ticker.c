@@ -89,14 +89,10 @@ static void wait_unlock(struct bw_ticker *t)
 	t->waiter = bw_self();
 	t->ticket = bw_sched_ticket();
 	err = bw_sched_park_until(commit_unlock, t, "ticker", t->next);
-	if (err == -ENOMEM) {
-		t->waiter = NULL;
-		bw_unlock(&t->lock);
-		bw_sleep(t->period);
-		return;
-	}
 	if (!err)
 		return;
+	if (err == -ENOMEM)
+		bw_sleep(t->period);
 	bw_lock(&t->lock);
 	if (t->waiter == bw_self())
 		t->waiter = NULL;

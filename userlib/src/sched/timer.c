@@ -166,12 +166,12 @@ bool bw_timers_fire(struct bw_p *of, struct bw_m *m, u64 now, u32 max,
 	bw_lock(&t->lock);
 	while (n < max && nr_due < FIRE_MAX && t->nr) {
 		struct bw_timed_entry e = t->heap[0];
-		bool alive = is_alive(&e);
 
-		if (e.when > now && alive)
+		/* dead ones that are not due can wait (bw_timers_next()) */
+		if (e.when > now)
 			break;
 		pop_locked(t);
-		if (!alive)
+		if (!is_alive(&e))
 			continue;
 		n++;
 		g = NULL;
@@ -211,7 +211,7 @@ void bw_timers_check(struct bw_m *m)
 	min = READ_ONCE(p->timers.min);
 	if (min <= now) {
 		bw_timers_fire(p, m, now, FIRE_MAX, &out);
-		bw_submit_list(m, &out);
+		bw_submit_list(m, &out, 1);
 		return;
 	}
 	WRITE_ONCE(p->timers.nr_checks, READ_ONCE(p->timers.nr_checks) + 1);
@@ -246,7 +246,7 @@ bool bw_timers_run_all(struct bw_m *m)
 		if (load_seq(&bw_sched.p[i]->timers.min) <= now)
 			any |= bw_timers_fire(bw_sched.p[i], m, now,
 					      FIRE_MAX - out.nr, &out);
-	bw_submit_list(m, &out);
+	bw_submit_list(m, &out, 1);
 	return any;
 }
 
