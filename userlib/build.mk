@@ -7,6 +7,8 @@
 #@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
+#@ bench-time	what timers cost, and how late they are
+#@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
 #@ bench-alloc-pairs	bw_alloc() and bw_free() beside libc's
 #@ bench-alloc	bw_alloc() against Go's new, bdwgc and mimalloc (downloads)
@@ -327,6 +329,23 @@ bench-sched: $(O)/bench/sched_quick
 		echo "# $$procs Ps: least, median, most ns"; \
 		BURROW_PROCS=$$procs $< || exit; \
 	done
+
+$(O)/bench/time_bench $(O)/bench/net_bench: $(O)/bench/%: \
+		$(O)/rel/userlib/bench/%.o $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+.PHONY: bench-time bench-net
+bench-time: $(O)/bench/time_bench
+	@for procs in 1 2; do \
+		echo "# $$procs Ps: least, median, most ns"; \
+		BURROW_PROCS=$$procs $< || exit; \
+	done
+
+# MS=300 ROUNDS=3 is a short run
+bench-net: $(O)/bench/net_bench
+	@sh userlib/bench/net_bench.sh $(O)/bench/net $<
 
 # Benchmarks that need no library. PAGEPOLICY='-m 256 -r 3' is a short run; one
 # that cannot be made here (77) says why and is no error.
