@@ -157,8 +157,62 @@ static void so_does_its_child_and_that_one_s(void)
 	EXPECT(!rig_child(generations, (void *)5, said, sizeof(said)));
 }
 
+static void takes_up_the_slot(void *arg)
+{
+	EXPECT(bw_alloc(48) == arg);
+}
+
+static void the_thread_s_own_cache_is_the_child_s_too(void)
+{
+	char said[512];
+	void *p = bw_alloc(48);
+
+	bw_free(p);
+	EXPECT(!rig_child(takes_up_the_slot, p, said, sizeof(said)));
+}
+
+static u32 step;			/* [atomic] of the thread below */
+
+static void *keeper(void *arg)
+{
+	*(void **)arg = bw_alloc(48);
+	/* pairs with the load in the thread that made us */
+	smp_store_release(&step, 1U);
+	while (READ_ONCE(step) != 2)
+		sched_yield();
+	return NULL;
+}
+
+/* As fork() may show it: one page before the owner's change, one after it. */
+static void frees_what_seems_free(void *p)
+{
+	struct bw_mspan *s = bw_mspan_of(bw_mheap(), p);
+
+	s->window |= BW_NO_WINDOW;
+	memset(s->alloc, 0, bw_mspan_words(s) * sizeof(*s->alloc));
+	bw_free(p);
+}
+
+static void what_another_thread_was_changing_is_no_double_free(void)
+{
+	pthread_t thread;
+	char said[512];
+	void *p = NULL;
+
+	pthread_create(&thread, NULL, keeper, &p);
+	/* pairs with keeper() */
+	while (!smp_load_acquire(&step))
+		sched_yield();
+	EXPECT(!rig_child(frees_what_seems_free, p, said, sizeof(said)));
+	WRITE_ONCE(step, 2);
+	pthread_join(thread, NULL);
+	bw_free(p);
+}
+
 int main(void)
 {
+	TEST(the_thread_s_own_cache_is_the_child_s_too);
+	TEST(what_another_thread_was_changing_is_no_double_free);
 	TEST(a_child_goes_on_with_the_heap_whatever_others_were_doing);
 	TEST(so_does_its_child_and_that_one_s);
 	return tap_end();
