@@ -117,6 +117,7 @@ bw-lib-src := \
 	userlib/src/heap/mcache_hook.c \
 	userlib/src/heap/mcache_thread.c \
 	userlib/src/heap/large.c \
+	userlib/src/heap/efence.c \
 	userlib/src/heap/explain.c \
 	userlib/src/heap/tiny.c \
 	userlib/src/heap/region.c \

@@ -37,9 +37,43 @@ static int touch_beyond(void *arg)
 	return *p;
 }
 
+/* The same without anybody who gives memory back. */
+static int touch_at_once(void *arg)
+{
+	volatile char *p;
+
+	p = bw_alloc_noscan(LONG);
+	p[LONG / 2] = 1;
+	bw_free((void *)p);
+	return p[LONG / 2];
+}
+
+/* It comes and goes, zero each time, and what is live is not in the way. */
+static int use_with_fences(void *arg)
+{
+	char *live, *p;
+	u32 i, n;
+
+	live = memset(bw_alloc_noscan(LONG), 'l', LONG);
+	for (i = 0; i < 64; i++) {
+		n = 1U << (10 + i % 12);
+		p = bw_alloc_noscan(n);
+		if (p[0] || p[n / 2] || p[n - 1])
+			_exit(1);
+		memset(p, 'p', n);
+		bw_free(p);
+	}
+	_exit(live[0] != 'l' || live[LONG - 1] != 'l');
+}
+
 static void run(void *arg)
 {
 	bw_run((int (*)(void *))arg, NULL);
+}
+
+static void exit_with_freed(void *arg)
+{
+	_exit(freed_object()[LONG / 2] != 0);
 }
 
 static void expect_segv(int (*fn)(void *arg), const char *what)
@@ -57,6 +91,13 @@ static void a_touch_beyond_the_arenas_is_said(void)
 	expect_segv(touch_beyond, "in no arena: nothing was ever there");
 }
 
+static void expect_zero(void)
+{
+	int status = rig_child(exit_with_freed, NULL, said, sizeof(said));
+
+	EXPECT(WIFEXITED(status) && !WEXITSTATUS(status));
+}
+
 /* In user mode such a page is memory again when it is touched. */
 static void a_touch_of_what_was_freed_and_given_back_is_said(void)
 {
@@ -65,7 +106,25 @@ static void a_touch_of_what_was_freed_and_given_back_is_said(void)
 	if (mode && !strcmp(mode, "kernel"))
 		expect_segv(touch_freed, "what was there was freed");
 	else
-		EXPECT(!freed_object()[LONG / 2]);
+		expect_zero();
+}
+
+static void with_efence_a_touch_of_what_was_freed_is_a_fault(void)
+{
+	setenv("BURROW", "efence=1", 1);
+	expect_segv(touch_at_once, "SIGSEGV at");
+	unsetenv("BURROW");
+}
+
+static void with_efence_memory_can_be_used_again(void)
+{
+	int status;
+
+	setenv("BURROW", "efence=1", 1);
+	status = rig_child(run, (void *)use_with_fences, said, sizeof(said));
+	unsetenv("BURROW");
+	if (!EXPECT(WIFEXITED(status) && !WEXITSTATUS(status)))
+		printf("# status 0x%x: %s\n", status, said);
 }
 
 static void words_are_found_for_any_address(void)
@@ -92,6 +151,8 @@ int main(void)
 	/* children first: they open heaps of their own */
 	TEST(a_touch_beyond_the_arenas_is_said);
 	TEST(a_touch_of_what_was_freed_and_given_back_is_said);
+	TEST(with_efence_a_touch_of_what_was_freed_is_a_fault);
+	TEST(with_efence_memory_can_be_used_again);
 	TEST(words_are_found_for_any_address);
 	return tap_end();
 }

@@ -28,8 +28,8 @@ static const struct row {
 	{ "window=67108864", NULL, 0, NULL, { .window = 64 * M } },
 	{ "window=16G", NULL, 0, NULL, { .window = 16 * G } },
 	{ "window=1T", NULL, 0, NULL, { .window = 1024 * G } },
-	{ "clobberfree=1,guard=1", NULL, 0, NULL,
-	  { .clobberfree = true, .guard = true } },
+	{ "clobberfree=1,guard=1,efence=1", NULL, 0, NULL,
+	  { .clobberfree = true, .guard = true, .efence = true } },
 	{ "stacksize=64K", NULL, 0, NULL, { .stacksize = 65536 } },
 	{ "stacksize=1M,deadlock=off", NULL, 0, NULL,
 	  { .stacksize = 1 << 20, .deadlock = BW_DEADLOCK_OFF } },
@@ -101,6 +101,7 @@ static void each_row_gives_its_options_or_its_error(void)
 				       o.verify == r->want.verify &&
 				       o.clobberfree == r->want.clobberfree &&
 				       o.guard == r->want.guard &&
+				       o.efence == r->want.efence &&
 				       o.stacksize == r->want.stacksize &&
 				       o.deadlock == r->want.deadlock &&
 				       o.schedtrace == r->want.schedtrace &&

@@ -56,6 +56,11 @@ static bool set_guard(struct bw_options *o, struct text value)
 	return set_bool(value, &o->guard);
 }
 
+static bool set_efence(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->efence);
+}
+
 static bool window_is_good(u64 bytes)
 {
 	return bytes && bytes <= MAX_WINDOW && bytes % BURROW_ARENA_SIZE == 0;
@@ -181,6 +186,7 @@ static const struct key {
 	{ "verify", "0 or 1", set_verify },
 	{ "clobberfree", "0 or 1", set_clobberfree },
 	{ "guard", "0 or 1", set_guard },
+	{ "efence", "0 or 1", set_efence },
 	{ "stacksize", "64K, 128K, 256K, 512K or 1M", set_stacksize },
 	{ "deadlock", "fatal, report or off", set_deadlock },
 	{ "schedtrace", "milliseconds, 0 to 86400000", set_schedtrace },
@@ -190,9 +196,9 @@ static const struct key {
 	{ "device", DEVICE_ALLOWED, set_device },
 };
 
-#define KEYS_ALLOWED	"verbose, verify, clobberfree, guard, stacksize, " \
-			"deadlock, schedtrace, scheddetail, sigquit, window or " \
-			"device"
+#define KEYS_ALLOWED	"verbose, verify, clobberfree, guard, efence, " \
+			"stacksize, deadlock, schedtrace, scheddetail, " \
+			"sigquit, window or device"
 
 /* For messages: as much of a piece as is fit to be shown. */
 struct shown {

@@ -12,6 +12,8 @@
  *			again, it must still be so
  *	guard=0|1	objects of more than 32K end at a page that nobody may
  *			touch (user mode)
+ *	efence=0|1	a touch of what was freed is SIGSEGV, once the whole span
+ *			is: at once for objects of more than 32K
  *	stacksize=SIZE	of a G: 64K, 128K, 256K, 512K or 1M
  *	deadlock=fatal|report|off	what to do when no G can ever run again
  *	schedtrace=N	a line about the scheduler on standard error each N ms,
@@ -41,6 +43,7 @@ enum bw_deadlock { BW_DEADLOCK_FATAL, BW_DEADLOCK_REPORT, BW_DEADLOCK_OFF };
  * @verify:	see above
  * @clobberfree: see above
  * @guard:	see above
+ * @efence:	see above
  * @stacksize:	bytes; 0: the scheduler's default
  * @deadlock:	enum bw_deadlock
  * @schedtrace: see above
@@ -55,6 +58,7 @@ struct bw_options {
 	bool verify;
 	bool clobberfree;
 	bool guard;
+	bool efence;
 	u32 stacksize;
 	u32 deadlock;
 	u32 schedtrace;

@@ -109,6 +109,7 @@ static void span_fill(struct bw_mheap *h, struct bw_mspan *s,
 	bw_mspan_format(s, 1, (u64)s->npages << BURROW_PAGE_SHIFT, 0);
 	bw_mspan_set_state(s, BW_MSPAN_SPARE);
 	bw_unlock(&s->lock);
+	bw_efence(h, s, false);
 }
 
 void bw_owners_set(struct bw_mheap *h, struct bw_mspan *s, bool to_span)
@@ -209,7 +210,8 @@ struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
 			      u32 align)
 {
 	const struct burrow_span_alloc req = {
-		.flags = npages > BW_LAZY_PAGES ? BURROW_ALLOC_LAZY : 0,
+		.flags = npages > BW_LAZY_PAGES || h->closes ?
+			 BURROW_ALLOC_LAZY : 0,
 		.npages = npages,
 		.align = align,
 		.kind = (u16)kind,
@@ -256,7 +258,7 @@ static void put_locked(struct bw_mheap *h, struct bw_mspan *s,
 
 	h->used_pages -= s->npages;
 	most = max((u64)BW_SPARE_MIN, h->used_pages / 8);
-	if (may_be_spare(s))
+	if (may_be_spare(s) && !h->efence)
 		sp = &h->spares[s->spanclass];
 	if (sp && !s->cls)
 		bw_spares_trim_locked(h, sp, BW_SPARE_LOOK - 1, out);

@@ -81,6 +81,8 @@ struct bw_mspan_map {
  * @verify:	check structures on slow paths				[const]
  * @clobberfree: fill what is freed					[const]
  * @guard:	large objects end at a guard page			[const]
+ * @efence:	freed spans are not to be touched			[const]
+ * @closes:	for that, address ranges are closed (user mode)		[const]
  * @hooks:	somebody wants to hear of each object; only the heap of the
  *		process has them, see mcache.h				[const]
  * @large:	whoever has the lock of a large object's span is inside: fork()
@@ -110,6 +112,8 @@ struct bw_mheap {
 	bool verify;
 	bool clobberfree;
 	bool guard;
+	bool efence;
+	bool closes;
 	bool hooks;
 	struct bw_gate large;
 	struct bw_lock mending;

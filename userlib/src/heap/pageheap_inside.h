@@ -23,6 +23,8 @@ void bw_used_add_locked(struct bw_mheap *h, u32 npages);
 void bw_spares_trim_locked(struct bw_mheap *h, struct bw_spares *sp, u32 keep,
 			   struct bw_list *out);
 void bw_spares_drop_locked(struct bw_mheap *h, struct bw_list *out);
+/* efence.c: nobody is to touch it, or its owner may. */
+void bw_efence(const struct bw_mheap *h, const struct bw_mspan *s, bool on);
 /* SPARE spans go back to the backend; those it does not take to @stuck. */
 void bw_spans_release(struct bw_mheap *h, struct bw_list *list);
 

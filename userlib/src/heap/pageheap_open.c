@@ -16,6 +16,8 @@ static void heap_init(struct bw_mheap *h, const struct bw_options *o)
 	h->verify = o->verify;
 	h->clobberfree = o->clobberfree;
 	h->guard = o->guard;
+	h->efence = o->efence;
+	h->closes = o->efence && !strcmp(h->be->mode, "user");
 	bw_lock_init(&h->mending, BW_RANK_MHEAP_OPEN);
 	h->mended = READ_ONCE(h->be->epoch);
 	bw_lock_init(&h->arenas, BW_RANK_MHEAP_ARENAS);

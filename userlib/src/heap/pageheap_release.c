@@ -96,10 +96,13 @@ void bw_spans_release(struct bw_mheap *h, struct bw_list *list)
 			struct bw_mspan *s = bw_mspan_of_link(list->next);
 
 			bw_list_del(&s->link);
+			bw_efence(h, s, true);
 			span[nr] = s;
 			ref[nr++] = s->ref;
 		}
-		err = h->be->ops->span_free(h->be, 0, ref, nr, &done);
+		err = h->be->ops->span_free(h->be, h->efence ?
+					     BURROW_FREE_RECLAIM : 0, ref, nr,
+					     &done);
 		released(h, span, nr, done, err);
 	}
 }

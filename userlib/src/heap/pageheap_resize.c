@@ -101,6 +101,8 @@ bool bw_mspan_resize(struct bw_mheap *h, struct bw_mspan *s, u32 npages,
 
 	if (npages == s->npages)
 		return true;
+	if (h->efence)
+		return false;
 	if (npages < s->npages)
 		return !shrink(h, s, npages);
 	err = grow_here(h, s, npages, flags);
