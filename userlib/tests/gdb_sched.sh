@@ -64,7 +64,7 @@ set -- "G 1 'main' running on thread [0-9]*, started with first_main" \
 	'bw_g_main' 'reader (arg=' ' = 4711' 'there is no G 99'
 check "$live" "$out" 'here ()' "$@"
 
-# The kernel's dump: gdb's own would hold all of the window.
+# The kernel's dump; gdb.sh looks into one of gdb's own.
 dir=$(mktemp -d)
 prog=$(realpath "$prog")
 (cd "$dir" && ulimit -c unlimited && env -u BURROW BURROW_MODE=user \

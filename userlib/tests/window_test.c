@@ -147,12 +147,67 @@ static void a_window_of_1T_has_room_for_the_last_arena(void)
 	bw_heap_close(heap);
 }
 
+/* Bytes of [at, at + bytes) that a debugger's core dump leaves out. */
+static u64 hidden_bytes(const char *at, u64 bytes)
+{
+	u64 lo = (u64)(uintptr_t)at, hi = lo + bytes, hidden = 0;
+	unsigned long long from = 0, to = 0, a, b;
+	FILE *f = fopen("/proc/self/smaps", "r");
+	char line[512];
+
+	while (EXPECT(f) && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%llx-%llx ", &a, &b) == 2) {
+			from = max(a, lo);
+			to = min(b, hi);
+		} else if (!strncmp(line, "VmFlags:", 8) &&
+			   strstr(line, " dd") && from < to) {
+			hidden += to - from;
+		}
+	}
+	if (f)
+		fclose(f);
+	return hidden;
+}
+
+static u64 hidden_in(struct bw_backend *be, u32 nr)
+{
+	const struct bw_window *w = &be->window;
+
+	return hidden_bytes(w->data, nr * BURROW_ARENA_SIZE) +
+	       hidden_bytes(w->umeta, nr * BURROW_UMETA_SIZE) +
+	       hidden_bytes(w->kmeta, nr * BURROW_KMETA_SIZE);
+}
+
+static void hidden_from_dumps(void *arg)
+{
+	u64 arena = BURROW_ARENA_SIZE + BURROW_UMETA_SIZE + BURROW_KMETA_SIZE;
+	struct bw_backend *be = rig_backend(0, true);
+	u32 index;
+
+	EXPECT(hidden_in(be, 4) == 4 * arena);
+	EXPECT(!be->ops->arena_add(be, BURROW_ARENA_HEAP, 0, &index));
+	EXPECT(hidden_in(be, 1) == 0);
+	EXPECT(hidden_in(be, 4) == 3 * arena);
+	/* fills the hole: a failed arena_add() leaves it as it was */
+	bw_window_mend(bw_window_data(&be->window, 2), BURROW_ARENA_SIZE);
+	EXPECT(hidden_in(be, 4) == 3 * arena);
+	be->ops->close(be);
+}
+
+static void a_debuggers_core_dump_has_arenas_and_not_the_rest_of_the_window(void)
+{
+	char said[400];
+
+	EXPECT(!rig_child(hidden_from_dumps, NULL, said, sizeof(said)));
+}
+
 int main(void)
 {
 	TEST(a_default_window_shrinks_to_what_the_limit_allows);
 	TEST(a_window_asked_for_by_size_is_that_or_an_error);
 	TEST(where_not_even_an_arena_fits_open_says_so_and_leaves_nothing);
 	TEST(without_a_limit_it_is_256G_and_close_leaves_nothing);
+	TEST(a_debuggers_core_dump_has_arenas_and_not_the_rest_of_the_window);
 	TEST(a_window_of_1T_has_room_for_the_last_arena);
 	return tap_end();
 }

@@ -59,7 +59,10 @@ static int kmeta_map_once(struct bw_user *u, char *at, size_t bytes)
 	if (errno != EINVAL)
 		return -errno;
 	u->mapped_once = true;
-	return mprotect(at, bytes, PROT_READ | PROT_WRITE) ? -errno : 0;
+	if (mprotect(at, bytes, PROT_READ | PROT_WRITE))
+		return -errno;
+	bw_window_show(at, bytes);
+	return 0;
 }
 
 int bw_user_kmeta_map(struct bw_user *u, u32 index, u32 nr)
@@ -71,7 +74,11 @@ int bw_user_kmeta_map(struct bw_user *u, u32 index, u32 nr)
 	if (mremap(u->kwords + (size_t)index * BURROW_ARENA_PAGES, 0, bytes,
 		   MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
 		return kmeta_map_once(u, at, bytes);
-	return mprotect(at, bytes, PROT_READ) ? -errno : 0;
+	if (mprotect(at, bytes, PROT_READ))
+		return -errno;
+	/* the other one is hidden, and this inherited it */
+	bw_window_show(at, bytes);
+	return 0;
 }
 
 static int arena_map(struct bw_user *u, u32 index)
@@ -88,8 +95,11 @@ static int arena_map(struct bw_user *u, u32 index)
 	err = bw_user_kmeta_map(u, index, 1);
 	if (err)
 		goto err_kmeta;
-	if (!mprotect(data, BURROW_ARENA_SIZE, PROT_READ | PROT_WRITE))
+	if (!mprotect(data, BURROW_ARENA_SIZE, PROT_READ | PROT_WRITE)) {
+		bw_window_show(data, BURROW_ARENA_SIZE);
+		bw_window_show(umeta, BURROW_UMETA_SIZE);
 		return 0;
+	}
 	err = -errno;
 err_kmeta:
 	/* mremap() may have left a hole */
@@ -297,7 +307,11 @@ static u64 *kwords_make(const struct bw_window *w)
 	void *p = mmap(NULL, kmeta_bytes(w), PROT_READ | PROT_WRITE,
 		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (p == MAP_FAILED)
+		return NULL;
+	/* dumps have the arenas' views of it */
+	bw_window_hide(p, kmeta_bytes(w));
+	return p;
 }
 
 void bw_user_locks_init(struct bw_user *u)

@@ -133,6 +133,7 @@ static int kwords_replace(struct bw_user *u)
 		 PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS |
 		 MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
 		return -errno;
+	bw_window_hide((char *)u->kwords, kwords_bytes(nr_arenas));
 	return 0;
 }
 

@@ -35,6 +35,20 @@ static int page_make(struct bw_window *w)
 	return 0;
 }
 
+/*
+ * Best effort: a debugger's core dump (gdb's generate-core-file) reads whatever is
+ * not marked so, the kernel's leaves out what was never touched by itself.
+ */
+void bw_window_hide(char *at, size_t bytes)
+{
+	madvise(at, bytes, MADV_DONTDUMP);
+}
+
+void bw_window_show(char *at, size_t bytes)
+{
+	madvise(at, bytes, MADV_DODUMP);
+}
+
 static bool try_reserve(struct bw_window *w, u32 nr)
 {
 	size_t bytes = nr * PER_ARENA;
@@ -42,6 +56,7 @@ static bool try_reserve(struct bw_window *w, u32 nr)
 
 	if (!p)
 		return false;
+	bw_window_hide(p, bytes);
 	w->nr_arenas = nr;
 	w->data = p;
 	w->umeta = p + nr * BURROW_ARENA_SIZE;
@@ -93,6 +108,8 @@ void bw_window_mend(char *at, size_t bytes)
 	if (mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS |
 		 MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED)
 		munmap(at, bytes);
+	else
+		bw_window_hide(at, bytes);
 }
 
 void bw_window_bequeath(struct bw_window *w)

@@ -55,6 +55,13 @@ void bw_window_release(struct bw_window *w);
 /* Reserves a piece of it again: nobody may touch what is there now. */
 void bw_window_mend(char *at, size_t bytes);
 
+/*
+ * What a debugger is to leave out of a core dump, and what not: all of the window
+ * is hidden, and arenas are shown.
+ */
+void bw_window_hide(char *at, size_t bytes);
+void bw_window_show(char *at, size_t bytes);
+
 /* Before a fork the page is copied, in the child it is restored (V1). */
 void bw_window_bequeath(struct bw_window *w);
 void bw_window_inherit(struct bw_window *w);
