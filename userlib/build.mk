@@ -36,6 +36,7 @@ BW_SONAME := libburrow.so.0
 bw-lib-src := \
 	userlib/src/base/cfi.c \
 	userlib/src/base/error.c \
+	userlib/src/base/hooks.c \
 	userlib/src/base/fmt.c \
 	userlib/src/base/futex.c \
 	userlib/src/base/lock.c \
@@ -121,6 +122,22 @@ bw-lib-src := \
 	userlib/src/heap/explain.c \
 	userlib/src/heap/tiny.c \
 	userlib/src/heap/region.c \
+	userlib/src/heap/sweep.c \
+	userlib/src/gc/api.c \
+	userlib/src/gc/barrier.c \
+	userlib/src/gc/check.c \
+	userlib/src/gc/cycle.c \
+	userlib/src/gc/gang.c \
+	userlib/src/gc/hybrid.c \
+	userlib/src/gc/jobs.c \
+	userlib/src/gc/mark.c \
+	userlib/src/gc/memlimit.c \
+	userlib/src/gc/pacer.c \
+	userlib/src/gc/root.c \
+	userlib/src/gc/special.c \
+	userlib/src/gc/start.c \
+	userlib/src/gc/trace.c \
+	userlib/src/gc/work.c \
 	userlib/src/rt/alloc.c \
 	userlib/src/rt/memstats.c \
 	userlib/src/rt/region.c \
@@ -148,6 +165,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_eyes_test \
 	sched_timer_test sched_net_test \
 	memstats_test alloc_test alloc_die_test type_test
+bw-tests-threads += mark_test gc_test gc_hybrid_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
@@ -199,6 +217,11 @@ $$(O)/$(1)/tests/%: $$(O)/$(1)/userlib/tests/%.o $$(bw-testobj-$(1)) \
 -include $$(patsubst %,$$(O)/$(1)/userlib/tests/%.d,$$(bw-tests))
 endef
 $(foreach f,rel dbg asan tsan clang,$(eval $(call bw-flavour,$(f))))
+
+# The collector looks at what is not its own (gc/nosan.h).
+bw-nosan := userlib/src/gc/mark.o userlib/src/gc/check.o
+$(bw-nosan:%=$(O)/asan/%): bw-flags-asan += -fno-sanitize=address,undefined
+$(bw-nosan:%=$(O)/tsan/%): bw-flags-tsan += -fno-sanitize=thread
 
 # The library, as installed.
 .PHONY: lib

@@ -73,5 +73,11 @@ model clock "nobody sleeps beyond a timer, and somebody minds the clock" \
 	NO_FENCE NO_LOOK NO_POKE NO_AGAIN
 model desc "no edge is lost, and a wait is ended once, by event, deadline or close" \
 	LOSE_EDGE READY_LATE NO_NUMBER PLAIN_STORE EARLY_TIMER NO_CLOSED
+model gcmark "what somebody has is marked when marking is over" \
+	NO_DELETION NO_BARRIER TEST_FIRST NO_FLUSH NO_REGISTERS
+model gcterm "marking is over when no marker has a word" \
+	NO_COUNT LATE_ENTER EARLY_LEAVE
+model gcsweep "a span is swept once a cycle, and what is new stays" \
+	NO_GEN NO_LOCK PUBLISH_PLAIN
 echo "1..$nr"
 exit $bad

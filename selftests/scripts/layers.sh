@@ -90,6 +90,54 @@ upward()
 	return $status
 }
 
+# hooks TREE: every upward call that base/hooks.def does not know, or that another
+# room than it says makes or sets. Status 1 if there is one.
+hooks()
+{
+	local file line text name by set status=0 def room
+
+	cd "$1" || return 2
+	def=userlib/src/base/hooks.def
+	while IFS=: read -r file line text; do
+		room=$(room "$file")
+		[ "$room" = base ] && continue
+		name=$(sed -n 's/.*BW_UP(\([a-z_]*\).*/\1/p;t
+			s/.*bw_up_\([a-z_]*\) = .*/\1/p' <<<"$text")
+		[ -n "$name" ] || continue
+		read -r by set < <(sed -n "s/^BW_HOOK($name, (.*), \([a-z]*\), \([a-z]*\), [A-Z]*, [a-z]*);\$/\1 \2/p" $def)
+		case $text in
+		*BW_UP*) [ "$room" = "$by" ] && continue ;;
+		*) [ "$room" = "$set" ] && continue ;;
+		esac
+		echo "$file:$line: upward call $name of $room is not in hooks.def"
+		status=1
+	done < <(grep -rnE 'BW_UP\(|bw_up_[a-z_]* =' --include='*.[ch]' \
+		userlib/src 2>/dev/null)
+	return $status
+}
+
+# plant_hook NAME FILE LINE: in a small tree with one good hook, that is found.
+plant_hook()
+{
+	local tree found
+
+	tree=$(mktemp -d)
+	mkdir -p "$tree"/userlib/src/{base,heap,gc}
+	echo 'BW_HOOK(due, (int a), heap, gc, NONE, false);' \
+		>"$tree/userlib/src/base/hooks.def"
+	echo 'BW_UP(due, 1);' >"$tree/userlib/src/heap/good.c"
+	echo 'bw_up_due = f;' >"$tree/userlib/src/gc/good.c"
+	if found=$(hooks "$tree") && [ -z "$found" ]; then
+		echo "$3" >"$tree/$2"
+		found=$(hooks "$tree")
+		[ $? = 1 ] && [[ $found == "$2:1: "* ]]
+		tell $? "$1"
+	else
+		tell 1 "$1 (the good tree is good: $found)"
+	fi
+	rm -rf "$tree"
+}
+
 # plant NAME FILE INCLUDE: in a small tree of good files, that line is found.
 plant()
 {
@@ -131,13 +179,20 @@ tell()
 }
 
 if [ $# -gt 0 ]; then
-	upward "$1"
+	(upward "$1") && hooks "$1"
 	exit
 fi
 
 found=$(upward "$here")
 tell $? "no include goes upwards"
 [ -z "$found" ] || sed 's/^/# /' <<<"$found"
+found=$(hooks "$here")
+tell $? "every upward call is in hooks.def"
+[ -z "$found" ] || sed 's/^/# /' <<<"$found"
+plant_hook "an upward call by another room is found" \
+	userlib/src/gc/bad.c 'BW_UP(due, 1);'
+plant_hook "a hook that another room sets is found" \
+	userlib/src/heap/bad.c 'bw_up_due = f;'
 plant "base including heap is found" \
 	userlib/src/base/bad.c '#include "heap/heap.h"'
 plant "backend including rt by a bracketed name is found" \

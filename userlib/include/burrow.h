@@ -4,6 +4,8 @@
 #define BURROW_H
 
 #include "burrow/alloc.h"
+#include "burrow/barrier.h"
+#include "burrow/gc.h"
 #include "burrow/go.h"
 #include "burrow/heap.h"
 #include "burrow/io.h"

@@ -61,6 +61,53 @@ static bool set_efence(struct bw_options *o, struct text value)
 	return set_bool(value, &o->efence);
 }
 
+static bool set_gctrace(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->gctrace);
+}
+
+static bool set_gcpacertrace(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->gcpacertrace);
+}
+
+static bool set_gccheckmark(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->gccheckmark);
+}
+
+static bool set_gcverify(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->gcverify);
+}
+
+static bool set_typecheck(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->typecheck);
+}
+
+static bool set_gcstoptheworld(struct bw_options *o, struct text value)
+{
+	if (value.len != 1 || *value.at < '0' || *value.at > '2')
+		return false;
+	o->gcstoptheworld = (u32)(*value.at - '0');
+	return true;
+}
+
+static bool set_gcevery(struct bw_options *o, struct text value)
+{
+	u32 n = 0;
+	size_t i;
+
+	for (i = 0; i < value.len; i++) {
+		if (value.at[i] < '0' || value.at[i] > '9' || n > 100000000)
+			return false;
+		n = n * 10 + (u32)(value.at[i] - '0');
+	}
+	o->gcevery = n;
+	return value.len && n <= 1000000000;
+}
+
 static bool window_is_good(u64 bytes)
 {
 	return bytes && bytes <= MAX_WINDOW && bytes % BURROW_ARENA_SIZE == 0;
@@ -192,13 +239,22 @@ static const struct key {
 	{ "schedtrace", "milliseconds, 0 to 86400000", set_schedtrace },
 	{ "scheddetail", "0 or 1", set_scheddetail },
 	{ "sigquit", "exit or go-on", set_sigquit },
+	{ "gctrace", "0 or 1", set_gctrace },
+	{ "gcpacertrace", "0 or 1", set_gcpacertrace },
+	{ "gccheckmark", "0 or 1", set_gccheckmark },
+	{ "gcverify", "0 or 1", set_gcverify },
+	{ "gcstoptheworld", "0, 1 or 2", set_gcstoptheworld },
+	{ "gcevery", "a number from 0 to 1000000000", set_gcevery },
+	{ "typecheck", "0 or 1", set_typecheck },
 	{ "window", WINDOW_ALLOWED, set_window },
 	{ "device", DEVICE_ALLOWED, set_device },
 };
 
 #define KEYS_ALLOWED	"verbose, verify, clobberfree, guard, efence, " \
 			"stacksize, deadlock, schedtrace, scheddetail, " \
-			"sigquit, window or device"
+			"sigquit, gctrace, gcpacertrace, gccheckmark, " \
+			"gcverify, gcstoptheworld, gcevery, typecheck, " \
+			"window or device"
 
 /* For messages: as much of a piece as is fit to be shown. */
 struct shown {

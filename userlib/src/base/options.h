@@ -21,6 +21,13 @@
  *	scheddetail=0|1	with it a line for each P, thread and G
  *	sigquit=exit|go-on	after SIGQUIT has shown every G
  *	window=SIZE	address space for arenas: a multiple of 64M, at most 1T
+ *	gctrace=0|1	a line for each cycle of the collector
+ *	gcpacertrace=0|1 another one of why it began when it did
+ *	gccheckmark=0|1	mark once more in another way, and compare
+ *	gcverify=0|1	check the heap's structures in each cycle
+ *	gcstoptheworld=0|1|2 1: marking stops the world; 2: sweeping, too
+ *	gcevery=N	a cycle every N refills of a thread's cache
+ *	typecheck=0|1	look for pointers where types say that there are none
  *	device=PATH	in place of /dev/burrow; no comma in it
  *
  * An unknown key or a bad value is an error that names it and says what is
@@ -49,6 +56,13 @@ enum bw_deadlock { BW_DEADLOCK_FATAL, BW_DEADLOCK_REPORT, BW_DEADLOCK_OFF };
  * @schedtrace: see above
  * @scheddetail: see above
  * @quit_goes_on: sigquit=go-on
+ * @gctrace:	see above
+ * @gcpacertrace: see above
+ * @gccheckmark: see above
+ * @gcverify:	see above
+ * @typecheck:	see above
+ * @gcstoptheworld: see above
+ * @gcevery:	see above; 0: as the pacer says
  * @window:	bytes; 0: BW_DEFAULT_WINDOW, or less where that does not fit
  * @device:	path of the device
  */
@@ -64,6 +78,13 @@ struct bw_options {
 	u32 schedtrace;
 	bool scheddetail;
 	bool quit_goes_on;
+	bool gctrace;
+	bool gcpacertrace;
+	bool gccheckmark;
+	bool gcverify;
+	bool typecheck;
+	u32 gcstoptheworld;
+	u32 gcevery;
 	u64 window;
 	char device[128];
 };

@@ -9,10 +9,12 @@
  * Rejected: keeping several spans a class, or full ones. Others could not have
  * what is freed in them while the thread sleeps.
  */
+#include "base/hooks.h"
 #include "base/sysmem.h"
 #include "base/throw.h"
 #include "mcache.h"
 #include "mcache_hook.h"
+#include "sweep.h"
 
 static const struct bw_mspan_map map_none;
 
@@ -45,27 +47,42 @@ static void unload(struct bw_mspan *s)
 	bw_publish(&s->alloc[w], ~s->free_bits & bw_mspan_mask(s, w));
 	bw_publish(&s->window, (s->window + BW_WINDOW_STEP) | BW_NO_WINDOW);
 	bw_publish(&s->free_bits, 0);
-	s->wbytes = 0;
+	WRITE_ONCE(s->wbytes, 0);
 }
 
-static void load(struct bw_mspan *s, u32 w, u64 bits)
+/* M5 */
+static void blacken(const struct bw_mheap *h, struct bw_mspan *s, u32 w,
+		    u64 bits)
+{
+	if (!(h->gc.broken & BW_BROKEN_BLACK))
+		fetch_or_relaxed(&bw_marks_of(&h->map, s)[w], bits);
+	WRITE_ONCE(s->wbytes, 0);
+}
+
+static void load(const struct bw_mheap *h, struct bw_mspan *s, u32 w, u64 bits)
 {
 	u32 slots = min(s->nelems - w * 64, 64U);
 
 	s->wbase = s->base + w * 64 * s->elem_size;
-	s->wbytes = s->spanclass == BW_SC_TINY ? 0 :
-						 slots * (u32)s->elem_size;
+	if (s->spanclass == BW_SC_TINY)
+		slots = 0;
+	/* pairs with bw_mspan_set_special() */
+	xchg(&s->wbytes, slots * (u32)s->elem_size);
+	if (unlikely(__atomic_load_n(&s->special, __ATOMIC_SEQ_CST)))
+		WRITE_ONCE(s->wbytes, 0);
+	if (unlikely(READ_ONCE(h->gc.marking)) && bw_kind_is_collected(s->kind))
+		blacken(h, s, w, bits);
 	bw_publish(&s->free_bits, bits);
 	bw_publish(&s->window, (s->window & ~BW_NO_WINDOW) | w);
 }
 
-static bool load_from(struct bw_mspan *s, u32 w)
+static bool load_from(const struct bw_mheap *h, struct bw_mspan *s, u32 w)
 {
 	for (; w < bw_mspan_words(s); w++) {
 		u64 bits = ~s->alloc[w] & bw_mspan_mask(s, w);
 
 		if (bits) {
-			load(s, w, bits);
+			load(h, s, w, bits);
 			return true;
 		}
 	}
@@ -73,12 +90,12 @@ static bool load_from(struct bw_mspan *s, u32 w)
 }
 
 /* The next window with a free slot; once round where frees came behind us. */
-static bool next_window(struct bw_mspan *s)
+static bool next_window(const struct bw_mheap *h, struct bw_mspan *s)
 {
 	u32 w = (s->window + 1) & BW_NO_WINDOW;
 
 	unload(s);
-	if (load_from(s, w))
+	if (load_from(h, s, w))
 		return true;
 	if (!s->again && !READ_ONCE(s->nr_freed))
 		return false;
@@ -86,7 +103,7 @@ static bool next_window(struct bw_mspan *s)
 	bw_lock(&s->lock);
 	bw_mspan_fold_freed_locked(s);
 	bw_unlock(&s->lock);
-	return load_from(s, 0);
+	return load_from(h, s, 0);
 }
 
 static bool refill(struct bw_mcache *c, u32 spanclass)
@@ -95,17 +112,19 @@ static bool refill(struct bw_mcache *c, u32 spanclass)
 
 	if (s == &bw_mspan_none)
 		s = NULL;
-	else if (next_window(s))
+	else if (next_window(c->heap, s))
 		return true;
 	bw_mcache_flush_frees(c);
 	s = bw_mcentral_swap(c->heap, spanclass, s, c);
 	c->span[spanclass] = s ? s : &bw_mspan_none;
 	if (!s)
 		return false;
-	if (!load_from(s, 0))
+	if (!load_from(c->heap, s, 0))
 		bw_throw("mcentral gave a span that is full");
 	if (c->heap->verify && bw_mcache_check(c))
 		bw_throw("verify: an mcache is not as it should be");
+	if (unlikely(bw_gc_is_due(&c->heap->gc)))
+		BW_UP(gc_due, c->heap);
 	return true;
 }
 
@@ -125,14 +144,18 @@ static void *take_zeroed(struct bw_mspan *s)
 	return p;
 }
 
-void *bw_mcache_take_zeroed(struct bw_mspan *s)
+void *bw_mcache_take_zeroed(struct bw_mcache *c, u32 spanclass, size_t n)
 {
-	void *p;
+	struct bw_mspan *s;
+	void *p = NULL;
 
 	bw_section_begin();
-	p = take_zeroed(s);
+	s = c->span[spanclass];
+	/* M6: it may have been flushed since */
+	if (likely(s->hot || s->free_bits))
+		p = take_zeroed(s);
 	bw_section_end();
-	return p;
+	return likely(p) ? p : bw_mcache_alloc_slow(c, spanclass, n, true);
 }
 
 static void *no_memory(void)
@@ -185,7 +208,35 @@ struct bw_mcache *bw_mcache_make(struct bw_mheap *h)
 	c->map = &h->map;
 	c->heap = h;
 	c->epoch = READ_ONCE(h->be->epoch);
+	bw_lock(&h->gc.caches_lock);
+	c->next = h->gc.caches;
+	h->gc.caches = c;
+	bw_unlock(&h->gc.caches_lock);
 	return c;
+}
+
+s64 bw_mcache_blacken(struct bw_mcache *c)
+{
+	s64 bytes = 0;
+	u32 i;
+
+	c->tiny_used = BW_TINY_BLOCK;
+	for (i = 0; i < BURROW_KIND_MANUAL * BURROW_NR_CLASSES; i++) {
+		struct bw_mspan *s = c->span[i];
+		u32 w = s->window & BW_NO_WINDOW, slot;
+		u64 bits = s->free_bits;
+
+		if (w == BW_NO_WINDOW)
+			continue;
+		if (s->hot) {
+			slot = bw_class_div((u32)(s->hot - s->wbase),
+					    s->divmul);
+			bits |= 1ULL << slot;
+		}
+		blacken(c->heap, s, w, bits);
+		bytes += (s64)((u32)__builtin_popcountll(bits) * s->elem_size);
+	}
+	return bytes;
 }
 
 void bw_mcache_flush(struct bw_mcache *c)
@@ -206,9 +257,24 @@ void bw_mcache_flush(struct bw_mcache *c)
 	c->tiny_used = BW_TINY_BLOCK;
 }
 
+static void unlist(struct bw_mcache *c)
+{
+	struct bw_gcstate *gc = &c->heap->gc;
+	struct bw_mcache **at;
+
+	bw_lock(&gc->caches_lock);
+	for (at = &gc->caches; *at != c; at = &(*at)->next)
+		;
+	*at = c->next;
+	bw_unlock(&gc->caches_lock);
+}
+
 void bw_mcache_release(struct bw_mcache *c)
 {
 	bw_mcache_flush(c);
+	if (c->nr_shades)
+		BW_UP(shades_full, c);
+	unlist(c);
 	bw_sys_free(c, sizeof(*c));
 }
 
@@ -220,7 +286,8 @@ static bool window_is_good(const struct bw_mspan *s)
 		return !s->free_bits && !s->wbytes && !s->hot;
 	if (w >= bw_mspan_words(s) || s->free_bits & ~bw_mspan_mask(s, w))
 		return false;
-	if (s->hot && (s->hot < s->wbase || s->hot >= s->wbase + s->wbytes ||
+	if (s->hot && (s->hot < s->wbase ||
+		       s->hot >= s->wbase + 64 * s->elem_size ||
 		       s->free_bits >> (u32)((s->hot - s->wbase) /
 					     s->elem_size) & 1))
 		return false;

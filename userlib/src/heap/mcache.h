@@ -14,10 +14,19 @@
  * M1. A span held here is CACHED and on no list of mcentral, its @cache is us.
  * M2. Its @free_bits has a 1 for each free slot of the current window, and
  *     @wbase and @wbytes say where that window is; @wbytes is 0 for blocks of
- *     tiny objects, which nobody frees one by one.
+ *     tiny objects, which nobody frees one by one, and while marking.
  * M3. Where there is no span stands bw_mspan_none.
  * M4. An entry of @freeing is of a span that the object in it keeps alive: its
  *     bits are still set where all others look.
+ *
+ * M5. While marking all free slots of the window are marked, of any span of the
+ *     collector's: what is taken is black. A slot that is freed meanwhile is
+ *     marked by the slow path, for it may be taken again.
+ *
+ * M6. The collector changes an mcache while its thread is stopped. So mcache_alloc()
+ *     and mcache_free() are in leaves (BW_LEAF) or in sections, all slow paths are
+ *     sections, and on the way from the one to the other nothing is kept that was
+ *     read from a span (base/section.h).
  *
  * A thread without an mcache has bw_mcache_none, which holds nothing and knows
  * no addresses: both fast paths miss, and the slow ones attach the thread. With
@@ -27,6 +36,7 @@
 #ifndef BW_HEAP_MCACHE_H
 #define BW_HEAP_MCACHE_H
 
+#include "base/section.h"
 #include "pageheap.h"
 
 #ifndef __always_inline
@@ -34,6 +44,7 @@
 #endif
 
 #define BW_NR_FREEING	16U
+#define BW_NR_SHADES	256U
 #define BW_TINY_BLOCK	16U
 #define BW_ZERO_INLINE	64U	/* bytes */
 
@@ -58,6 +69,9 @@ struct bw_freeing {
  * @tiny:	block of which the first @tiny_used bytes are taken
  * @tiny_used:	BW_TINY_BLOCK where there is none
  * @freeing:	frees in spans that are not here
+ * @nr_shades:	words in @shade
+ * @shade:	what stores into objects noted for the collector (gc/barrier.h)
+ * @next:	of all mcaches of the heap			[gc.caches_lock]
  */
 struct bw_mcache {
 	struct bw_mspan *span[BW_NR_SPANCLASSES];
@@ -67,6 +81,9 @@ struct bw_mcache {
 	char *tiny;
 	u32 tiny_used;
 	struct bw_freeing freeing[BW_NR_FREEING];
+	struct bw_mcache *next;
+	u32 nr_shades;
+	u64 shade[BW_NR_SHADES];
 };
 
 extern struct bw_mcache bw_mcache_none;
@@ -85,6 +102,11 @@ struct bw_mcache *bw_mcache_make(struct bw_mheap *h);
 void bw_mcache_release(struct bw_mcache *c);
 /* All spans and waiting frees go back. */
 void bw_mcache_flush(struct bw_mcache *c);
+/*
+ * Marking begins, and its thread is stopped: all that its spans may give from
+ * their windows is black, and frees go the slow way. How many bytes that is.
+ */
+s64 bw_mcache_blacken(struct bw_mcache *c);
 /* Waiting frees alone. */
 void bw_mcache_flush_frees(struct bw_mcache *c);
 
@@ -93,6 +115,8 @@ void bw_mcache_flush_frees(struct bw_mcache *c);
  * goes back when the thread ends. NULL: no memory.
  */
 struct bw_mcache *bw_mcache_attach(void);
+/* It goes back now, and the next object of the thread makes another. */
+void bw_mcache_detach(void);
 
 /* mcache_fork.c: in a child of fork(), before anything else here. */
 void bw_heap_mend(struct bw_mheap *h);
@@ -112,6 +136,8 @@ void *bw_large_alloc(struct bw_mheap *h, size_t n, u32 kind, bool zero);
 void bw_large_lock(struct bw_mheap *h, struct bw_mspan *s);
 void bw_large_unlock(struct bw_mheap *h, struct bw_mspan *s);
 void bw_large_free(struct bw_mheap *h, struct bw_mspan *s, void *p);
+/* An OWNED span that had one goes back. */
+void bw_large_put(struct bw_mheap *h, struct bw_mspan *s);
 
 /* Bytes of the slot that begins at @p; 0 for a tiny object. Fatal for others. */
 size_t bw_mcache_slot_size(const struct bw_mheap *h, const void *p);
@@ -120,7 +146,7 @@ size_t bw_mcache_slot_size(const struct bw_mheap *h, const void *p);
 int bw_mcache_check(const struct bw_mcache *c);
 
 /* The same for a slot that is too long to be zeroed without a call. */
-void *bw_mcache_take_zeroed(struct bw_mspan *s);
+void *bw_mcache_take_zeroed(struct bw_mcache *c, u32 spanclass, size_t n);
 
 /* A slot of at most BW_ZERO_INLINE, 8 bytes or a multiple of 16. */
 static __always_inline void mcache_zero(char *p, size_t size)
@@ -151,7 +177,7 @@ static __always_inline void *mcache_alloc(struct bw_mcache *c, u32 spanclass,
 	if (p) {
 		if (zero) {
 			if (unlikely(size > BW_ZERO_INLINE))
-				return bw_mcache_take_zeroed(s);
+				return bw_mcache_take_zeroed(c, spanclass, n);
 			mcache_zero(p, size);
 		}
 		/* zero before it is there */
@@ -164,7 +190,7 @@ static __always_inline void *mcache_alloc(struct bw_mcache *c, u32 spanclass,
 	p = s->wbase + (u32)__builtin_ctzll(bits) * size;
 	if (zero && s->needzero) {
 		if (unlikely(size > BW_ZERO_INLINE))
-			return bw_mcache_take_zeroed(s);
+			return bw_mcache_take_zeroed(c, spanclass, n);
 		mcache_zero(p, size);
 	}
 	bw_publish(&s->free_bits, bits & (bits - 1));
@@ -182,7 +208,7 @@ static __always_inline void mcache_free(struct bw_mcache *c, void *p)
 	if (unlikely(!s || READ_ONCE(s->cache) != c))
 		goto slow;
 	off = (u64)((char *)p - s->wbase);
-	if (unlikely(off >= s->wbytes))
+	if (unlikely(off >= READ_ONCE(s->wbytes)))
 		goto slow;
 	i = bw_class_div((u32)off, s->divmul);
 	bits = READ_ONCE(s->free_bits);

@@ -12,9 +12,11 @@
  * Whatever is no object, or no longer one, ends the process with a message; two
  * threads that free the same object are found out when their entries go back.
  */
+#include "base/hooks.h"
 #include "base/throw.h"
 #include "mcache.h"
 #include "mcache_hook.h"
+#include "sweep.h"
 
 #define TWICE	"it was freed before"
 
@@ -33,7 +35,8 @@ void bw_mspan_fold_freed_locked(struct bw_mspan *s)
 	WRITE_ONCE(s->nr_freed, 0);
 }
 
-static void own_free(struct bw_mspan *s, u32 i, const void *p)
+static void own_free(const struct bw_mheap *h, struct bw_mspan *s, u32 i,
+		     const void *p)
 {
 	u64 bit = 1ULL << (i % 64), bits;
 	u32 w = i / 64;
@@ -43,6 +46,9 @@ static void own_free(struct bw_mspan *s, u32 i, const void *p)
 		if (bits & bit || s->hot == p)
 			bw_mspan_bad_free(s, p, TWICE);
 		s->needzero = true;
+		/* M5 in mcache.h */
+		if (unlikely(READ_ONCE(h->gc.marking)))
+			fetch_or_relaxed(&bw_marks_of(&h->map, s)[w], bit);
 		bw_publish(&s->free_bits, bits | bit);
 		return;
 	}
@@ -76,19 +82,24 @@ static bool give_locked(struct bw_mspan *s, u32 w, u64 mask, u64 *twice)
 static void give(struct bw_mheap *h, struct bw_freeing *f)
 {
 	struct bw_mspan *s = f->span;
-	u64 mask = f->mask, twice;
+	u64 mask = f->mask, twice, size;
+	bool settle, cached;
 	u32 spanclass, i;
-	bool settle;
 
 	f->span = NULL;
 	bw_lock(&s->lock);
+	cached = s->state == BW_MSPAN_CACHED;
 	settle = give_locked(s, f->word, mask, &twice);
 	spanclass = s->spanclass;
+	size = s->elem_size;
 	bw_unlock(&s->lock);
 	if (unlikely(twice)) {
 		i = f->word * 64 + (u32)__builtin_ctzll(twice);
 		bw_mspan_bad_free(s, s->base + i * s->elem_size, TWICE);
 	}
+	if (bw_kind_is_collected(spanclass / BURROW_NR_CLASSES) && !cached)
+		bw_live_add(&h->gc, -(s64)((u32)__builtin_popcountll(mask) *
+					   size));
 	if (settle)
 		bw_mcentral_settle(h, spanclass, s);
 }
@@ -167,6 +178,8 @@ static void free_slow(struct bw_mcache *c, void *p)
 			bw_throw("bw_free(): no memory for the thread's cache");
 	}
 	s = span_of(c->heap, p);
+	if (unlikely(READ_ONCE(s->special)))
+		BW_UP(object_freed, c->heap, p);
 	if (READ_ONCE(s->state) == BW_MSPAN_LARGE) {
 		bw_large_free(c->heap, s, p);
 		return;
@@ -177,7 +190,7 @@ static void free_slow(struct bw_mcache *c, void *p)
 	if (c->heap->hooks && bw_mspan_is_allocated(s, i))
 		bw_hook_free(c->heap, s, p);
 	if (READ_ONCE(s->cache) == c)
-		own_free(s, i, p);
+		own_free(c->heap, s, i, p);
 	else
 		others_free(c, s, i, p);
 }

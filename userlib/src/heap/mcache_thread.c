@@ -11,12 +11,16 @@
  * of another key that allocates afterwards attaches once more, and the key's own
  * destructor is called again.
  *
+ * The collector hears of a thread before it has its first mcache, and when it ends
+ * after it gave it back: in between it knows how to stop it.
+ *
  * In a child of fork() the thread that is left puts its mcache aside (@inherited)
  * until its first slow call, which comes here: then what other threads left half
  * done is mended (mcache_fork.c), and the mcache is taken up again.
  */
 #include <pthread.h>
 
+#include "base/hooks.h"
 #include "base/throw.h"
 #include "mcache.h"
 
@@ -34,15 +38,30 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
 
-static void thread_ends(void *arg)
+static void release(struct bw_mcache *c)
 {
-	struct bw_mcache *c = arg;
-
 	bw_section_begin();
 	bw_mcache_front = &bw_mcache_none;
 	behind = NULL;
 	bw_mcache_release(c);
 	bw_section_end();
+}
+
+static void thread_ends(void *arg)
+{
+	struct bw_mcache *c = arg;
+	struct bw_mheap *h = c->heap;
+
+	release(c);
+	BW_UP(thread_ends, h);
+}
+
+void bw_mcache_detach(void)
+{
+	if (!behind)
+		return;
+	pthread_setspecific(key, NULL);
+	release(behind);
 }
 
 /* A child's child, too, that never came to take it up. */
@@ -88,6 +107,7 @@ struct bw_mcache *bw_mcache_attach(void)
 	if (!h || !bw_mheap_is_ours(h))
 		return NULL;
 	bw_heap_mend(h);
+	BW_UP(thread_begins, h);
 	behind = mcache_get(h);
 	if (!behind)
 		return NULL;

@@ -2,12 +2,15 @@
 /* mcentral: see mcentral.h */
 #include "base/throw.h"
 #include "mcache_hook.h"
-#include "pageheap.h"
+#include "sweep.h"
 
 /* Middling, emptier, nearly full. */
 static const u8 refill_order[] = {
 	BW_BUCKET_MID, BW_BUCKET_LOW, BW_BUCKET_HIGH,
 };
+
+#define SWEEP_TRIES	32U	/* full spans that a refill sweeps */
+#define SWEEP_FIRST	16U	/* spans to be swept for a new one */
 
 void bw_mcentral_init(struct bw_mcentral *mc)
 {
@@ -32,8 +35,18 @@ static void list_add_locked(struct bw_mcentral *mc, struct bw_mspan *s)
 							    BW_MSPAN_PARTIAL);
 }
 
+/* Free slots of a span in an mcache count as taken. */
+static void count_live(struct bw_mheap *h, const struct bw_mspan *s, bool taken)
+{
+	s64 bytes = (s64)((u64)(s->nelems - s->nalloc) * s->elem_size);
+
+	if (bw_kind_is_collected(s->kind))
+		bw_live_add(&h->gc, taken ? bytes : -bytes);
+}
+
 /* The owner has unloaded its window. True: nothing is taken, it is OWNED. */
-static bool uncache_locked(struct bw_mcentral *mc, struct bw_mspan *s)
+static bool uncache_locked(struct bw_mheap *h, struct bw_mcentral *mc,
+			   struct bw_mspan *s)
 {
 	u32 w, n = 0;
 	bool empty;
@@ -43,6 +56,7 @@ static bool uncache_locked(struct bw_mcentral *mc, struct bw_mspan *s)
 	for (w = 0; w < bw_mspan_words(s); w++)
 		n += (u32)__builtin_popcountll(s->alloc[w]);
 	s->nalloc = (u16)n;
+	count_live(h, s, false);
 	WRITE_ONCE(s->cache, NULL);
 	empty = !n;
 	if (empty)
@@ -53,8 +67,24 @@ static bool uncache_locked(struct bw_mcentral *mc, struct bw_mspan *s)
 	return empty;
 }
 
-static struct bw_mspan *take_locked(struct bw_mheap *h, struct bw_mcentral *mc,
-				    struct bw_mcache *cache)
+static void span_done(struct bw_mheap *h, struct bw_mspan *s)
+{
+	if (h->hooks)
+		bw_hook_span_end(s);
+	bw_mspan_put(h, s);
+}
+
+static void cache_locked(struct bw_mheap *h, struct bw_mspan *s,
+			 struct bw_mcache *cache)
+{
+	count_live(h, s, true);
+	bw_mspan_set_state(s, BW_MSPAN_CACHED);
+	WRITE_ONCE(s->cache, cache);
+}
+
+static struct bw_mspan *take_swept_locked(struct bw_mheap *h,
+					  struct bw_mcentral *mc,
+					  struct bw_mcache *cache)
 {
 	struct bw_list *set = swept(h, mc);
 	struct bw_mspan *s;
@@ -68,12 +98,86 @@ static struct bw_mspan *take_locked(struct bw_mheap *h, struct bw_mcentral *mc,
 		s = bw_mspan_of_link(head->next);
 		bw_lock(&s->lock);
 		bw_list_del(&s->link);
-		bw_mspan_set_state(s, BW_MSPAN_CACHED);
-		WRITE_ONCE(s->cache, cache);
+		cache_locked(h, s, cache);
 		bw_unlock(&s->lock);
 		return s;
 	}
 	return NULL;
+}
+
+static struct bw_list *unswept(struct bw_mheap *h, struct bw_mcentral *mc)
+{
+	struct bw_list *set = mc->list[!(READ_ONCE(h->sweepgen) / 2 % 2)];
+	u32 i;
+
+	for (i = 0; i < BW_NR_BUCKETS; i++)
+		if (!bw_list_is_empty(&set[i]))
+			return &set[i];
+	return NULL;
+}
+
+/* Off its list, and swept: what is to become of it is the caller's. */
+static void sweep_first_locked(struct bw_mheap *h, struct bw_mspan *s)
+{
+	bw_list_del(&s->link);
+	bw_sweep_span_locked(h, s);
+}
+
+/* One that has room once it is swept; not for ever, as many may be full. */
+static struct bw_mspan *take_unswept_locked(struct bw_mheap *h,
+					    struct bw_mcentral *mc,
+					    struct bw_mcache *cache)
+{
+	struct bw_list *head;
+	u32 i;
+
+	for (i = 0; i < SWEEP_TRIES && (head = unswept(h, mc)); i++) {
+		struct bw_mspan *s = bw_mspan_of_link(head->next);
+		bool room;
+
+		bw_lock(&s->lock);
+		sweep_first_locked(h, s);
+		room = s->nalloc < s->nelems;
+		if (room)
+			cache_locked(h, s, cache);
+		else
+			list_add_locked(mc, s);
+		bw_unlock(&s->lock);
+		if (room)
+			return s;
+	}
+	return NULL;
+}
+
+u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr)
+{
+	struct bw_mcentral *mc = &h->central[spanclass];
+	struct bw_list *head, empty;
+	u32 n;
+
+	bw_list_init(&empty);
+	bw_lock(&mc->lock);
+	for (n = 0; n < nr && (head = unswept(h, mc)); n++) {
+		struct bw_mspan *s = bw_mspan_of_link(head->next);
+
+		bw_lock(&s->lock);
+		sweep_first_locked(h, s);
+		if (s->nalloc) {
+			list_add_locked(mc, s);
+		} else {
+			bw_mspan_set_state(s, BW_MSPAN_OWNED);
+			bw_list_add(&empty, &s->link);
+		}
+		bw_unlock(&s->lock);
+	}
+	bw_unlock(&mc->lock);
+	while (!bw_list_is_empty(&empty)) {
+		struct bw_mspan *s = bw_mspan_of_link(empty.next);
+
+		bw_list_del(&s->link);
+		span_done(h, s);
+	}
+	return n;
 }
 
 static struct bw_mspan *span_new(struct bw_mheap *h, u32 spanclass,
@@ -83,27 +187,23 @@ static struct bw_mspan *span_new(struct bw_mheap *h, u32 spanclass,
 	u32 cls = spanclass == BW_SC_TINY ? BW_TINY_CLASS :
 					    spanclass % BURROW_NR_CLASSES;
 	const struct bw_sizeclass *sc = &bw_sizeclass[cls];
-	struct bw_mspan *s = bw_mspan_get(h, sc->npages, cls, kind, 0);
+	struct bw_mspan *s;
 
+	/* before there are new pages some old ones may become free */
+	if (READ_ONCE(h->gc.unswept))
+		bw_sweep_some(h, SWEEP_FIRST);
+	s = bw_mspan_get(h, sc->npages, cls, kind, 0);
 	if (!s)
 		return NULL;
 	bw_lock(&s->lock);
 	s->spanclass = (u16)spanclass;
-	s->sweepgen = READ_ONCE(h->sweepgen);
+	s->sweepgen = (u16)READ_ONCE(h->sweepgen);
 	bw_mspan_format(s, sc->nelems, sc->size, sc->divmul);
-	bw_mspan_set_state(s, BW_MSPAN_CACHED);
-	WRITE_ONCE(s->cache, cache);
+	cache_locked(h, s, cache);
 	bw_unlock(&s->lock);
 	if (h->hooks)
 		bw_hook_span(h, s);
 	return s;
-}
-
-static void span_done(struct bw_mheap *h, struct bw_mspan *s)
-{
-	if (h->hooks)
-		bw_hook_span_end(s);
-	bw_mspan_put(h, s);
 }
 
 struct bw_mspan *bw_mcentral_swap(struct bw_mheap *h, u32 spanclass,
@@ -116,9 +216,11 @@ struct bw_mspan *bw_mcentral_swap(struct bw_mheap *h, u32 spanclass,
 
 	bw_lock(&mc->lock);
 	if (old)
-		empty = uncache_locked(mc, old);
+		empty = uncache_locked(h, mc, old);
 	if (cache)
-		s = take_locked(h, mc, cache);
+		s = take_swept_locked(h, mc, cache);
+	if (cache && !s)
+		s = take_unswept_locked(h, mc, cache);
 	bw_unlock(&mc->lock);
 	if (empty)
 		span_done(h, old);

@@ -76,6 +76,9 @@ struct bw_mspan *bw_mcentral_swap(struct bw_mheap *h, u32 spanclass,
 /* After frees in a span of this class, without locks: E2 and E3 hold again. */
 void bw_mcentral_settle(struct bw_mheap *h, u32 spanclass, struct bw_mspan *s);
 
+/* Sweeps up to @nr of the class; how many it found. */
+u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr);
+
 /* 0, or the number of the E that does not hold; nobody uses it. */
 int bw_mcentral_check(struct bw_mheap *h, u32 spanclass);
 

@@ -42,6 +42,7 @@ void bw_mspan_format(struct bw_mspan *s, u32 nelems, u64 elem_size,
 	s->elem_size = elem_size;
 	s->divmul = divmul;
 	s->nalloc = 0;
+	WRITE_ONCE(s->special, 0);
 	for (w = 0; w < bw_mspan_words(s); w++)
 		WRITE_ONCE(s->alloc[w], 0);
 }

@@ -68,6 +68,14 @@ enum bw_mspan_state {
 	BW_NR_MSPAN_STATES,
 };
 
+/* What a marker that finds a pointer into a span does. */
+enum bw_scan {
+	BW_SCAN_NEVER,		/* nothing: there is no object of the collector's */
+	BW_SCAN_NONE,		/* marks the object, and does not look into it */
+	BW_SCAN_WORDS,		/* looks at each word */
+	BW_SCAN_BITS,		/* at those that have a pointer bit */
+};
+
 /* Span classes: size class and kind. Stacks have none. */
 #define BW_NR_SPANCLASSES	(BURROW_KIND_STACK * BURROW_NR_CLASSES)
 /* Blocks that tiny objects share (class 0 of noscan would be unused). */
@@ -101,7 +109,7 @@ struct bw_list {
  * @divmul:	see sizeclass.h					[get]
  * @nelems:	slots						[get]
  * @needzero:	O4: the owner's while CACHED, else		[lock]
- * @again:	owner: a window behind has free slots		[owner mcache]
+ * @scan:	enum bw_scan: what the collector does with it	[lock, atomic]
  * @base:	its first slot					[get]
  * @alloc:	a bit a slot					O2
  * @freed:	what others freed while it is CACHED		[lock]
@@ -110,12 +118,13 @@ struct bw_list {
  * @nalloc:	slots in use (O3)				[lock]
  * @state:	enum bw_mspan_state				[lock, atomic]
  * @bucket:	which list of its mcentral			[mcentral]
+ * @again:	a window behind has free slots			[owner mcache]
  * @spanclass:	size class and kind, or BW_SC_TINY		[get]
  * @cls:	size class					[get]
  * @kind:	enum burrow_kind				[get]
- * @sweepgen:	against the heap's (h): h-2 needs sweeping, h-1 is being swept,
- *		h is swept, h+1 was cached before the sweep began and needs
- *		it, h+3 was swept and then cached		[atomic]
+ * @sweepgen:	against the heap's (h): h is swept, h-2 is not (sweep.h)
+ *								[lock]
+ * @special:	has objects whose end somebody waits for: frees are slow [atomic]
  * @npages:	pages						[get]
  * @ref:	its name for the backend			[get]
  * @link:	of mcentral, or the holder's			[state]
@@ -134,7 +143,7 @@ struct bw_mspan {
 	u32 divmul;
 	u16 nelems;
 	bool needzero;
-	bool again;
+	u8 scan;
 
 	u64 *alloc;
 	u64 *freed;
@@ -142,13 +151,15 @@ struct bw_mspan {
 	struct burrow_span_ref ref;
 	struct bw_lock lock;
 	u32 npages;
-	u32 sweepgen;
+	u16 sweepgen;
+	u16 special;
 	u16 nalloc;
 	u16 nr_freed;
 	u16 spanclass : 9;
 	u16 cls : 7;
 	u8 state;
-	u8 bucket : 4;
+	u8 bucket : 3;
+	u8 again : 1;
 	u8 kind : 4;
 } __aligned(64);
 
@@ -205,9 +216,46 @@ static inline u64 bw_mspan_mask(const struct bw_mspan *s, u32 w)
 /* pairs with bw_publish() */
 #define bw_published(p)		smp_load_acquire(p)
 
+static inline bool bw_kind_is_collected(u32 kind)
+{
+	return kind < BURROW_KIND_MANUAL;
+}
+
+/* The span is formatted: from now on what its kind says. */
+static inline u32 bw_scan_of(u32 state, u32 kind)
+{
+	if (state < BW_MSPAN_CACHED || !bw_kind_is_collected(kind))
+		return BW_SCAN_NEVER;
+	return kind == BURROW_KIND_NOSCAN ? BW_SCAN_NONE :
+	       kind == BURROW_KIND_SCAN ? BW_SCAN_BITS : BW_SCAN_WORDS;
+}
+
+/* With the lock. */
 static inline void bw_mspan_set_state(struct bw_mspan *s, u32 state)
 {
+	u8 scan = (u8)bw_scan_of(state, s->kind);
+
 	WRITE_ONCE(s->state, (u8)state);
+	if (READ_ONCE(s->scan) == scan)
+		return;
+	/* pairs with bw_mspan_scan(): the marker finds it formatted */
+	smp_store_release(&s->scan, scan);
+}
+
+static inline u32 bw_mspan_scan(const struct bw_mspan *s)
+{
+	/* pairs with bw_mspan_set_state() */
+	return smp_load_acquire(&s->scan); /* see above */
+}
+
+/*
+ * From now on whoever frees in this span goes the slow way, which tells of it.
+ * Pairs with load() in mcache.c: whoever stores @wbytes last stores 0.
+ */
+static inline void bw_mspan_set_special(struct bw_mspan *s)
+{
+	__atomic_store_n(&s->special, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&s->wbytes, 0, __ATOMIC_SEQ_CST);
 }
 
 /*

@@ -12,6 +12,7 @@
 #include "base/sysmem.h"
 #include "base/throw.h"
 #include "pageheap_inside.h"
+#include "sweep.h"
 
 /* -EEXIST: another thread added one since @limit was read. */
 static int arena_add_beyond(struct bw_mheap *h, u32 kind, size_t limit)
@@ -105,7 +106,7 @@ static void span_fill(struct bw_mheap *h, struct bw_mspan *s,
 	s->base = bw_window_page_addr(&h->be->window, ref.page);
 	s->alloc = bw_mspan_alloc_bits(h, ref.page);
 	s->needzero = span_kword(h, ref.page) & BURROW_W_NEEDZERO;
-	s->sweepgen = READ_ONCE(h->sweepgen);
+	s->sweepgen = (u16)READ_ONCE(h->sweepgen);
 	bw_mspan_format(s, 1, (u64)s->npages << BURROW_PAGE_SHIFT, 0);
 	bw_mspan_set_state(s, BW_MSPAN_SPARE);
 	bw_unlock(&s->lock);
@@ -280,11 +281,15 @@ void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s)
 
 	if (unlikely(READ_ONCE(s->state) != BW_MSPAN_OWNED))
 		bw_throw("a span is put that its caller does not own");
+	if (unlikely(READ_ONCE(h->gc.marking)) && bw_sweep_defer(h, s))
+		return;
 	bw_owners_set(h, s, false);
 	bw_list_init(&out);
 	bw_lock(&h->lock);
 	bw_lock(&s->lock);
 	bw_mspan_set_state(s, BW_MSPAN_SPARE);
+	if (bw_kind_is_collected(s->kind))
+		bw_marks_clear_locked(h, s);
 	/* an aligned span, or a tiny one, is one of its class from now on */
 	s->spanclass = (u16)bw_spanclass(s->cls, s->kind);
 	s->needzero = true;

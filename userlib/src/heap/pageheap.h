@@ -30,6 +30,7 @@
 
 #include "base/options.h"
 #include "heap.h"
+#include "gcstate.h"
 #include "mcentral.h"
 #include "mspan.h"
 
@@ -104,6 +105,7 @@ struct bw_mspan_map {
  * @decayed:	when the period began, CLOCK_MONOTONIC
  * @puts:	since the clock was read
  * @central:	by span class						[own locks]
+ * @gc:		see there
  */
 struct bw_mheap {
 	struct bw_mspan_map map;
@@ -135,6 +137,7 @@ struct bw_mheap {
 	u32 puts;
 
 	struct bw_mcentral central[BW_NR_SPANCLASSES];
+	struct bw_gcstate gc;
 };
 
 /* A heap on a backend, which it closes in the end; of @o the debug options. */
@@ -230,7 +233,8 @@ void bw_mheap_each_span(struct bw_mheap *h,
 /* 0, or the number of what does not hold; nobody may use the heap. */
 int bw_mheap_check(struct bw_mheap *h);
 
-static inline u64 *bw_owner_word(const struct bw_mspan_map *map, size_t off)
+static inline __attribute__((always_inline)) u64 *
+bw_owner_word(const struct bw_mspan_map *map, size_t off)
 {
 	size_t arena = off >> BURROW_ARENA_SHIFT;
 
@@ -239,8 +243,8 @@ static inline u64 *bw_owner_word(const struct bw_mspan_map *map, size_t off)
 	       (off >> BURROW_PAGE_SHIFT) % BURROW_ARENA_PAGES;
 }
 
-static inline struct bw_mspan *bw_map_find(const struct bw_mspan_map *map,
-					   const void *addr)
+static inline __attribute__((always_inline)) struct bw_mspan *
+bw_map_find(const struct bw_mspan_map *map, const void *addr)
 {
 	size_t off = (uintptr_t)addr - (uintptr_t)map->base;
 	u64 word;

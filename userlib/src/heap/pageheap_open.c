@@ -29,6 +29,11 @@ static void heap_init(struct bw_mheap *h, const struct bw_options *o)
 		bw_mcentral_init(&h->central[i]);
 	}
 	h->decayed = bw_clock_now();
+	bw_mcentral_init(&h->gc.large);
+	bw_lock_init(&h->gc.limbo_lock, BW_RANK_LIMBO);
+	bw_lock_init(&h->gc.caches_lock, BW_RANK_MCACHES);
+	bw_list_init(&h->gc.limbo);
+	h->gc.trigger = INT64_MAX;
 }
 
 int bw_mheap_open_on(struct bw_backend *be, const struct bw_options *o,

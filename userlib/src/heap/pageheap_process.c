@@ -63,11 +63,13 @@ static void fork_prepare(void)
 
 	if (!h)
 		return;
+	bw_word_lock(&h->gc.caches_lock.word);
 	for (i = 0; i < BW_NR_SPANCLASSES; i++)
 		bw_word_lock(&h->central[i].lock.word);
 	bw_gate_shut(&h->large);
 	bw_word_lock(&h->arenas.word);
 	bw_word_lock(&h->lock.word);
+	bw_word_lock(&h->gc.limbo_lock.word);
 }
 
 static void fork_parent(void)
@@ -77,11 +79,13 @@ static void fork_parent(void)
 
 	if (!h)
 		return;
+	bw_word_unlock(&h->gc.limbo_lock.word);
 	bw_word_unlock(&h->lock.word);
 	bw_word_unlock(&h->arenas.word);
 	bw_gate_open(&h->large);
 	for (i = 0; i < BW_NR_SPANCLASSES; i++)
 		bw_word_unlock(&h->central[i].lock.word);
+	bw_word_unlock(&h->gc.caches_lock.word);
 }
 
 /* In a child nobody waits. */
@@ -92,6 +96,8 @@ static void fork_child(void)
 
 	if (!h)
 		return;
+	bw_word_reset(&h->gc.caches_lock.word);
+	bw_word_reset(&h->gc.limbo_lock.word);
 	bw_word_reset(&h->lock.word);
 	bw_word_reset(&h->arenas.word);
 	bw_gate_reset(&h->large);

@@ -24,7 +24,8 @@
 #include "pageheap.h"
 
 /* The word that has the bit of the granule at @off from the window's base. */
-static inline u64 *bw_ptrbits_word(const struct bw_mspan_map *map, size_t off)
+static inline __attribute__((always_inline)) u64 *
+bw_ptrbits_word(const struct bw_mspan_map *map, size_t off)
 {
 	size_t arena = off >> BURROW_ARENA_SHIFT;
 
@@ -33,13 +34,14 @@ static inline u64 *bw_ptrbits_word(const struct bw_mspan_map *map, size_t off)
 	       (off & (BURROW_ARENA_SIZE - 1)) / 512;
 }
 
-static inline u64 bw_ptrbits_ones(u32 n)
+static inline __attribute__((always_inline)) u64 bw_ptrbits_ones(u32 n)
 {
 	return n >= 64 ? ~0ULL : (1ULL << n) - 1;
 }
 
 /* Some of the 64 bits of a word; others of it are another slot's. */
-static inline void bw_ptrbits_store(u64 *word, u64 bits, u64 mask)
+static inline __attribute__((always_inline)) void
+bw_ptrbits_store(u64 *word, u64 bits, u64 mask)
 {
 	u64 old = READ_ONCE(*word);
 
@@ -49,8 +51,8 @@ static inline void bw_ptrbits_store(u64 *word, u64 bits, u64 mask)
 }
 
 /* The @n bits (up to 64) of the granules from @p on. */
-static inline void bw_ptrbits_put(const struct bw_mspan_map *map,
-				  const void *p, u64 bits, u32 n)
+static inline __attribute__((always_inline)) void
+bw_ptrbits_put(const struct bw_mspan_map *map, const void *p, u64 bits, u32 n)
 {
 	size_t off = (size_t)((const char *)p - map->base);
 	u64 *word = bw_ptrbits_word(map, off);

@@ -48,7 +48,7 @@ static inline u32 bw_class_of(size_t n)
 }
 
 /* @off / size for any offset in a span, where @divmul is 2^32 / size, up. */
-static inline u32 bw_class_div(u32 off, u32 divmul)
+static inline __attribute__((always_inline)) u32 bw_class_div(u32 off, u32 divmul)
 {
 	return (u32)((u64)off * divmul >> 32);
 }

@@ -16,6 +16,13 @@
  * stopped with an mcache half changed.
  */
 #include "alloc.h"
+#include "gc/collector.h"
+
+/* Whoever has this file has a collector. */
+static __attribute__((constructor)) void hooks_set(void)
+{
+	bw_collector_hooks();
+}
 
 /* With the thread's own mcache; without one there is no memory. */
 static void *large(struct bw_mcache *c, size_t n, u32 kind, bool zero)
@@ -25,19 +32,26 @@ static void *large(struct bw_mcache *c, size_t n, u32 kind, bool zero)
 	return c ? bw_large_alloc(c->heap, n, kind, zero) : NULL;
 }
 
-void *bw_alloc_other(struct bw_mcache *c, size_t n, u32 kind, bool zero)
+/* Long enough that a section costs nothing beside zeroing. */
+static void *medium(struct bw_mcache *c, size_t n, u32 kind, bool zero)
 {
 	void *p;
 
 	bw_section_begin();
+	p = mcache_alloc(c, bw_spanclass(bw_class_of(n), kind), n, zero);
+	bw_section_end();
+	return p;
+}
+
+void *bw_alloc_other(struct bw_mcache *c, size_t n, u32 kind, bool zero)
+{
+	void *p;
+
 	if (n <= BW_OBJECT_MAX)
-		p = mcache_alloc(c, bw_spanclass(bw_class_of(n), kind), n,
-				 zero);
-	else
-		p = large(c, n, kind, zero);
+		return medium(c, n, kind, zero);
+	p = large(c, n, kind, zero);
 	if (unlikely(!p))
 		errno = ENOMEM;
-	bw_section_end();
 	return p;
 }
 

@@ -128,6 +128,23 @@ void bw_run_tell_locked(void)
 		bw_parker_unpark(&bw_sched.done);
 }
 
+static void park_done(struct bw_m *m, void *arg)
+{
+	bw_parker_park(&bw_sched.done);
+}
+
+/* A caller that has objects may be looked at meanwhile. */
+static void wait_done(struct bw_m *m)
+{
+	if (!m) {
+		park_done(NULL, NULL);
+		return;
+	}
+	bw_m_enter_soft(m);
+	bw_rest(m, park_done, NULL);
+	bw_m_exit(m);
+}
+
 /* Until no thread runs Gs. */
 static void wait_for_end(void)
 {
@@ -139,7 +156,7 @@ static void wait_for_end(void)
 		bw_unlock(&bw_sched.lock);
 		if (over)
 			return;
-		bw_parker_park(&bw_sched.done);
+		wait_done(bw_m_self());
 	}
 }
 
@@ -198,7 +215,7 @@ int bw_run(int (*fn)(void *arg), void *arg)
 
 	if (bw_sched.forked)
 		bw_m_need("bw_run");
-	if (m)
+	if (m && !m->implied)
 		bw_fatal("bw_run() by G %llu: a run is not part of another",
 			 (unsigned long long)m->g->id);
 	if (xchg(&running, 1))

@@ -41,7 +41,7 @@ static bool all_asleep(u32 *ours)
 	bw_lock(&bw_sched.lock);
 	yes = !bw_sched.ending && bw_sched.nr_m == bw_sched.nr_idle_m &&
 	      !bw_sched.global.nr;
-	*ours = bw_sched.nr_m + 2;
+	*ours = bw_sched.nr_m + 2 + READ_ONCE(bw_sched.nr_helpers);
 	bw_unlock(&bw_sched.lock);
 	return yes;
 }

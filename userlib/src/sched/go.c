@@ -49,7 +49,7 @@ struct bw_g *bw_g_new(const char *name, void (*fn)(void *arg), void *arg,
 	g->arg = arg;
 	g->name = name;
 	g->id = id_next(p);
-	g->run = m && !m->attached ? m->run : bw_sched.run;
+	g->run = m && m->p ? m->run : bw_sched.run;
 	top = bw_stack_top(g->stack);
 	g->sp = bw_switch_frame(top, g);
 	g->fp = BW_FP_INIT;
@@ -64,7 +64,7 @@ int bw_go_named(const char *name, void (*fn)(void *arg), void *arg)
 	struct bw_m *m = bw_m_self();
 	struct bw_g *g;
 
-	if (unlikely(!m))
+	if (unlikely(!m || m->implied))
 		bw_m_need("bw_go");
 	if (m->attached && !bw_is_running())
 		return -ESRCH;
@@ -129,7 +129,7 @@ struct bw_g *bw_self(void)
 {
 	struct bw_m *m = bw_m_self();
 
-	return m ? m->g : NULL;
+	return m && !m->implied ? m->g : NULL;
 }
 
 uint64_t bw_g_id(const struct bw_g *g)

@@ -21,6 +21,7 @@
 #include <limits.h>
 
 #include "base/sysmem.h"
+#include "heap/mcache.h"
 #include "sched.h"
 
 #define THREAD_STACK	(256UL << 10)
@@ -57,7 +58,7 @@ static __noreturn __cold void misuse(const struct bw_m *m, const char *who)
 	if (bw_sched.forked)
 		bw_fatal("%s() in a child after fork(), which may exec or "
 			 "_exit", who);
-	if (!m)
+	if (!m || m->implied || m->helper)
 		bw_fatal("%s() from a thread that is not attached", who);
 	bw_fatal("%s() by G %llu between bw_block_begin() and bw_block_end()",
 		 who, (unsigned long long)m->g->id);
@@ -175,6 +176,7 @@ static void m_end(struct bw_m *m)
 	bool all_asleep = false;
 
 	bw_signal_stack_free(m->signal_stack);
+	bw_mcache_detach();
 	bw_rest_leave(m);
 	self_set(NULL);
 	bw_lock(&bw_sched.lock);
@@ -243,6 +245,8 @@ static void m_make(struct bw_p *p, bool spinning, u32 nr)
 	m->locked = NULL;
 	m->spinning = spinning;
 	m->attached = false;
+	m->implied = false;
+	m->helper = false;
 	m->ended = false;
 	m->run = bw_sched.run;
 	m->rand = m->id * 2654435761U + 1;
@@ -420,15 +424,12 @@ void bw_m_fork_init(void)
 		bw_throw("no memory for a fork handler");
 }
 
-int bw_thread_attach(void)
+/* A M for the calling thread, which has none. 0, -EMFILE, -ENOMEM */
+static int attach(bool attached, bool helper)
 {
-	struct bw_m *m = bw_m_self();
+	struct bw_m *m;
 	struct bw_g *g;
 
-	if (bw_sched.forked)
-		misuse(NULL, "bw_thread_attach");
-	if (m)
-		return -EBUSY;
 	bw_sched_init();
 	m = m_get();
 	if (!m)
@@ -438,18 +439,53 @@ int bw_thread_attach(void)
 		m_put(m);
 		return -ENOMEM;
 	}
-	m->attached = true;
+	m->attached = attached;
+	m->implied = !attached && !helper;
+	m->helper = helper;
 	m->p = NULL;
 	m->g = g;
 	g->m = m;
 	g->id = __atomic_add_fetch(&bw_sched.next_id, 1, __ATOMIC_RELAXED);
 	g->name = NULL;
 	bw_g_move(g, BW_G_FREE, BW_G_RUNNING);
-	fetch_add_relaxed(&bw_sched.nr_attached, 1);
+	fetch_add_relaxed(&bw_sched.nr_attached, attached);
 	m->inside = 1;
 	self_set(m);
 	bw_rest_join(m);
 	bw_m_exit(m);
+	return 0;
+}
+
+static void detach(struct bw_m *m)
+{
+	struct bw_g *g = m->g;
+
+	bw_m_enter_soft(m);
+	bw_mcache_detach();
+	bw_rest_leave(m);
+	self_set(NULL);
+	fetch_add_relaxed(&bw_sched.nr_attached, -(u32)m->attached);
+	m->attached = false;
+	m->implied = false;
+	bw_g_move(g, BW_G_RUNNING, BW_G_FREE);
+	bw_g_bare_put(g);
+	bw_parker_park_until(&m->parker, 1);
+	m_put(m);
+}
+
+int bw_thread_attach(void)
+{
+	struct bw_m *m = bw_m_self();
+
+	if (bw_sched.forked)
+		misuse(NULL, "bw_thread_attach");
+	if (!m)
+		return attach(true, false);
+	if (!m->implied)
+		return -EBUSY;
+	m->attached = true;
+	m->implied = false;
+	fetch_add_relaxed(&bw_sched.nr_attached, 1);
 	return 0;
 }
 
@@ -463,12 +499,32 @@ void bw_thread_detach(void)
 			 (unsigned long long)g->id);
 	bw_m_exit(m);
 	bw_locals_drop(g);
-	bw_m_enter_soft(m);
-	bw_rest_leave(m);
-	self_set(NULL);
-	fetch_add_relaxed(&bw_sched.nr_attached, -1U);
-	bw_g_move(g, BW_G_RUNNING, BW_G_FREE);
-	bw_g_bare_put(g);
-	bw_parker_park_until(&m->parker, 1);
-	m_put(m);
+	detach(m);
+}
+
+int bw_implied_begin(void)
+{
+	return attach(false, false);
+}
+
+void bw_implied_end(void)
+{
+	struct bw_m *m = bw_m_self();
+
+	if (m && m->implied)
+		detach(m);
+}
+
+int bw_helper_begin(void)
+{
+	int err = attach(false, true);
+
+	if (!err)
+		bw_helpers_add(1);
+	return err;
+}
+
+void bw_helpers_add(u32 nr)
+{
+	fetch_add_relaxed(&bw_sched.nr_helpers, nr);
 }

@@ -146,7 +146,7 @@ static __attribute__((noinline)) void each(struct each *e)
 	/* all of it was published before we saw them at rest (O2) */
 	for (m = READ_ONCE(bw_sched.all_m); m; m = m->all)
 		/* pairs with bw_rest_join(): it may just begin */
-		if (smp_load_acquire(&m->rest.live))
+		if (smp_load_acquire(&m->rest.live) && !m->helper)
 			of_m(e, m, m == self ? bw_sp() : m->rest.sp);
 	if (e->waiting)
 		bw_g_each(each_g, e);

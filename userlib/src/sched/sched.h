@@ -161,6 +161,8 @@ struct bw_call {
  * @locked:	the only G it may run, or NULL				[owner]
  * @spinning:	it has no work and looks for some			[owner]
  * @attached:	somebody else's thread					[const]
+ * @implied:	the same, and nobody asked for it: it has objects	[owner]
+ * @helper:	a thread of the collector's, without anything of Gs'	[const]
  * @ended:	the G that ended takes the thread with it		[owner]
  * @asleep:	in bw_m_stop() or _stop_wired()				[sched.lock]
  * @next_p:	what it was woken with					[waker]
@@ -187,6 +189,8 @@ struct bw_m {
 	struct bw_fp fp;
 	bool spinning;
 	bool attached;
+	bool implied;
+	bool helper;
 	bool ended;
 	bool asleep;
 	bw_commit_fn *commit;
@@ -250,6 +254,7 @@ enum bw_ask {
  * @nr_lost:	of them, running a G whose P was taken			[lock]
  * @nr_overruns: Ps taken from Gs that overran their slice		[lock]
  * @no_membarrier: the stop's signal has to do for it			[const]
+ * @nr_helpers:	threads of the collector				[atomic]
  * @nr_attached: attached threads					[atomic]
  * @next_id:	numbers for Gs						[atomic]
  * @next_m:	number of the next M					[lock]
@@ -283,6 +288,7 @@ struct bw_sched {
 	u32 run;
 	bool ending;
 	bool forked;
+	u32 nr_helpers;
 	u32 nr_attached;
 	struct bw_g *first;
 	int result;
@@ -455,6 +461,18 @@ void bw_m_pass(struct bw_m *m, struct bw_g *g);
 void bw_m_wake_all_locked(void);
 void bw_m_join_dead(void);
 void bw_m_fork_init(void);
+
+/*
+ * For rooms above. A thread that has objects is stopped and looked at as an
+ * attached one, but may do nothing of what Gs do. 0, -EMFILE, -ENOMEM
+ */
+int bw_implied_begin(void);
+/* It has none any more, if that was all that it had to do with us. */
+void bw_implied_end(void);
+/* A thread that may stop the world, and has nothing of Gs'. */
+int bw_helper_begin(void);
+/* @nr more tasks are the collector's. */
+void bw_helpers_add(u32 nr);
 
 /* p.c */
 int bw_p_make(u32 id);

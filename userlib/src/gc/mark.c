@@ -1,0 +1,487 @@
+// SPDX-License-Identifier: MIT
+/* mark: see mark.h */
+#include "heap/ptrbits.h"
+#include "mark.h"
+#include "nosan.h"
+
+#define PART_BIT	(1ULL << 63)
+#define NEAR		4096U		/* bytes */
+#define LOOK_EVERY	2048U		/* words */
+#define SHARE_MIN	32U		/* words worth a trip to the pool */
+
+static inline void buf_set(struct bw_marker *m, struct bw_workbuf *b)
+{
+	m->buf = b;
+	m->low = b->word;
+	m->top = b->word + b->nr;
+	m->end = b->word + BW_WORK_ENTRIES;
+}
+
+bool bw_marker_init(struct bw_marker *m, struct bw_mheap *h,
+		    struct bw_workpool *pool, bool shared)
+{
+	struct bw_workbuf *b = bw_work_empty(pool);
+
+	if (!b)
+		return false;
+	memset(m, 0, sizeof(*m));
+	m->h = h;
+	m->pool = pool;
+	m->base = h->map.base;
+	m->limit = smp_load_acquire(&h->map.limit); /* see bw_map_find() */
+	m->shared = shared;
+	buf_set(m, b);
+	return true;
+}
+
+void bw_marker_fini(struct bw_marker *m)
+{
+	m->buf->nr = (u64)(m->top - m->low);
+	bw_work_put(m->pool, m->buf);
+	m->buf = NULL;
+}
+
+/* The slot that @v points into; -1: none of the collector's. */
+static __always_inline s64 slot_of(const struct bw_marker *m, u64 v,
+				   struct bw_mspan **span)
+{
+	size_t off = v - (uintptr_t)m->base;
+	struct bw_mspan *s;
+	u64 word;
+	u32 i;
+
+	if (unlikely(off >= m->limit))
+		return -1;
+	/* pairs with bw_owners_set() */
+	word = smp_load_acquire(bw_owner_word(&m->h->map, off));
+	s = (struct bw_mspan *)(uintptr_t)word;
+	if (unlikely(!s || bw_mspan_scan(s) == BW_SCAN_NEVER))
+		return -1;
+	i = bw_class_div((u32)(v - (uintptr_t)READ_ONCE(s->base)),
+			 READ_ONCE(s->divmul));
+	if (unlikely(i >= READ_ONCE(s->nelems)))
+		return -1;
+	*span = s;
+	return i;
+}
+
+/* True: the caller set the bit, so the object is its (A2). */
+static __always_inline bool set_mark(const struct bw_marker *m,
+				     struct bw_mspan *s, u64 i, bool shared)
+{
+	u64 *word = bw_marks_of(&m->h->map, s) + i / 64;
+	u64 old = READ_ONCE(*word), bit = 1ULL << (i % 64);
+
+	if (old & bit)
+		return false;
+	if (shared)
+		return !(fetch_or(word, bit) & bit);
+	WRITE_ONCE(*word, old | bit);
+	return true;
+}
+
+/* No memory for a buffer (W2). */
+static __attribute__((noinline)) void put_lost(struct bw_marker *m, u64 v)
+{
+	struct bw_mspan *s;
+	s64 i;
+
+	WRITE_ONCE(m->pool->overflowed, 1);
+	if (v & PART_BIT)
+		return;
+	i = slot_of(m, v, &s);
+	if (i >= 0 && set_mark(m, s, (u64)i, true)) {
+		m->bytes += s->elem_size;
+		m->objects++;
+	}
+}
+
+/* The buffer is full: an empty one. False: there is none. */
+static __attribute__((noinline)) bool put_slow(struct bw_marker *m)
+{
+	struct bw_workbuf *b = bw_work_empty(m->pool);
+
+	if (!b)
+		return false;
+	m->buf->nr = BW_WORK_ENTRIES;
+	bw_work_put(m->pool, m->buf);
+	buf_set(m, b);
+	return true;
+}
+
+static __always_inline void put_word(struct bw_marker *m, u64 v)
+{
+	if (unlikely(m->top == m->end) && !put_slow(m)) {
+		put_lost(m, v);
+		return;
+	}
+	*m->top++ = v;
+}
+
+static __always_inline void put_if_heap(struct bw_marker *m, u64 v)
+{
+	if (v - (uintptr_t)m->base < m->limit)
+		put_word(m, v);
+}
+
+/*
+ * The words of [@p, @p + @bytes), the last one first: then the first is the next
+ * to be taken out, and what was made in order is found in order.
+ */
+static __always_inline BW_NO_SANITIZE void scan_words(struct bw_marker *m,
+						      const char *p,
+						      size_t bytes)
+{
+	const u64 *word = (const u64 *)(const void *)p;
+	size_t k;
+
+	for (k = bytes / 8; k--;)
+		put_if_heap(m, BW_PEEK(word[k]));
+}
+
+static __always_inline BW_NO_SANITIZE void scan_bits(struct bw_marker *m,
+						     const char *p,
+						     size_t bytes)
+{
+	while (bytes) {
+		u32 n = bytes % 512 ? bytes % 512 / 8 : 64;
+		const u64 *word;
+		u64 bits;
+
+		bytes -= n * 8;
+		word = (const u64 *)(const void *)(p + bytes);
+		bits = bw_ptrbits_get(&m->h->map, word, n);
+		while (bits) {
+			u32 k = 63 - (u32)__builtin_clzll(bits);
+
+			bits ^= 1ULL << k;
+			put_if_heap(m, BW_PEEK(word[k]));
+		}
+	}
+}
+
+static __always_inline void scan_part(struct bw_marker *m, const char *p,
+				      size_t bytes, u32 scan)
+{
+	m->scanned += bytes;
+	if (scan == BW_SCAN_BITS)
+		scan_bits(m, p, bytes);
+	else
+		scan_words(m, p, bytes);
+}
+
+/* A long object from @p on: a part, and a word for the rest. */
+static __attribute__((noinline)) BW_NO_SANITIZE
+void scan_long(struct bw_marker *m, struct bw_mspan *s, const char *p)
+{
+	size_t left = (size_t)(s->base + s->elem_size - p) & ~(size_t)7;
+	size_t bytes = min(left, BW_MARK_PART);
+
+	if (left > bytes)
+		put_word(m, (u64)(uintptr_t)(p + bytes) | PART_BIT);
+	scan_part(m, p, bytes, bw_mspan_scan(s));
+}
+
+static __attribute__((noinline)) void scan_rest(struct bw_marker *m, u64 v)
+{
+	const char *p = (const char *)(uintptr_t)(v & ~PART_BIT);
+	struct bw_mspan *s = bw_mspan_of(m->h, p);
+
+	/* it may have been freed meanwhile; its memory stays (S4) */
+	if (s && bw_mspan_scan(s) > BW_SCAN_NONE &&
+	    s->elem_size > BW_MARK_PART)
+		scan_long(m, s, p);
+}
+
+static __always_inline BW_NO_SANITIZE
+void mark_one(struct bw_marker *m, struct bw_mspan *s, u64 i, bool shared)
+{
+	u64 size = s->elem_size;
+	u32 scan = s->scan;
+	const char *p;
+
+	if (!set_mark(m, s, i, shared))
+		return;
+	m->bytes += size;
+	m->objects++;
+	if (scan <= BW_SCAN_NONE)
+		return;
+	p = s->base + i * size;
+	if (unlikely(size > BW_MARK_PART)) {
+		scan_long(m, s, p);
+		return;
+	}
+	scan_part(m, p, size, scan);
+	/* its first pointer, if it has one */
+	if (likely(m->top != m->low))
+		m->near += m->top[-1] - (uintptr_t)p + NEAR < 2 * NEAR;
+}
+
+static __always_inline void ahead_put(struct bw_marker *m, struct bw_mspan *s,
+				      u64 i)
+{
+	u32 at = (m->head + m->nr_ahead++) % BW_MARK_AHEAD;
+	const char *p = s->base + i * s->elem_size;
+
+	__builtin_prefetch(bw_marks_of(&m->h->map, s) + i / 64, 1);
+	if (s->scan > BW_SCAN_NONE)
+		__builtin_prefetch(p);
+	m->ahead[at] = (struct bw_mark_next){ s, i };
+}
+
+static __always_inline void ahead_take(struct bw_marker *m, bool shared)
+{
+	struct bw_mark_next n = m->ahead[m->head];
+
+	m->head = (m->head + 1) % BW_MARK_AHEAD;
+	m->nr_ahead--;
+	mark_one(m, n.span, n.i, shared);
+}
+
+/* Which way is better for what was seen lately? */
+static void look(struct bw_marker *m)
+{
+	if (!m->fixed)
+		m->waits = m->near < m->order / 3;
+	m->order = 0;
+	m->near = 0;
+}
+
+/* Half of what we have is for those who have nothing. */
+static __attribute__((noinline)) void share(struct bw_marker *m)
+{
+	u64 n = (u64)(m->top - m->low) / 2;
+	struct bw_workbuf *b;
+
+	if (n < SHARE_MIN)
+		return;
+	b = bw_work_empty(m->pool);
+	if (!b)
+		return;
+	/* the oldest, behind which there is most */
+	memcpy(b->word, m->low, n * sizeof(u64));
+	memmove(m->low, m->low + n, (size_t)(m->top - m->low - (s64)n) *
+		sizeof(u64));
+	m->top -= n;
+	b->nr = n;
+	bw_work_put(m->pool, b);
+}
+
+void bw_marker_take(struct bw_marker *m, struct bw_workbuf *b)
+{
+	m->buf->nr = 0;
+	bw_work_put(m->pool, m->buf);
+	buf_set(m, b);
+}
+
+static bool get_more(struct bw_marker *m)
+{
+	struct bw_workbuf *b = bw_work_get(m->pool);
+
+	if (b)
+		bw_marker_take(m, b);
+	return b;
+}
+
+void bw_mark_words(struct bw_mheap *h, struct bw_workpool *pool,
+		   const u64 *word, u32 n)
+{
+	struct bw_workbuf *b = n ? bw_work_empty(pool) : NULL;
+	struct bw_marker m = { .h = h, .pool = pool };
+	u32 i;
+
+	if (b) {
+		memcpy(b->word, word, n * sizeof(*word));
+		b->nr = n;
+		bw_work_put(pool, b);
+		return;
+	}
+	m.base = h->map.base;
+	m.limit = READ_ONCE(h->map.limit);
+	for (i = 0; i < n; i++)
+		put_lost(&m, word[i]);
+}
+
+static __always_inline void take_word(struct bw_marker *m, u64 v, bool shared)
+{
+	struct bw_mspan *s;
+	s64 i;
+
+	if (unlikely(v & PART_BIT)) {
+		scan_rest(m, v);
+		return;
+	}
+	i = slot_of(m, v, &s);
+	if (unlikely(i < 0))
+		return;
+	if (!m->waits) {
+		mark_one(m, s, (u64)i, shared);
+		return;
+	}
+	if (m->nr_ahead == BW_MARK_AHEAD)
+		ahead_take(m, shared);
+	ahead_put(m, s, (u64)i);
+}
+
+/* Some words; false: none are left here. */
+static __always_inline bool drain_some(struct bw_marker *m, bool shared)
+{
+	u32 n;
+
+	for (n = 0; n < LOOK_EVERY; n++) {
+		if (likely(m->top != m->low)) {
+			take_word(m, *--m->top, shared);
+			continue;
+		}
+		if (!m->nr_ahead)
+			break;
+		ahead_take(m, shared);
+	}
+	m->order += n;
+	return n == LOOK_EVERY;
+}
+
+BW_NO_SANITIZE bool bw_mark_drain(struct bw_marker *m, u64 budget)
+{
+	u64 end = m->scanned + budget;
+
+	for (;;) {
+		bool more = m->shared ? drain_some(m, true) :
+					drain_some(m, false);
+
+		if (m->order >= LOOK_EVERY)
+			look(m);
+		if (!more && m->top == m->low && !m->nr_ahead && !get_more(m))
+			return true;
+		if (m->scanned >= end)
+			break;
+		if (unlikely(READ_ONCE(m->pool->nr_waiting)) &&
+		    !READ_ONCE(m->pool->nr_full))
+			share(m);
+	}
+	/* what is waited for is in no buffer: it is done with */
+	while (m->nr_ahead)
+		ahead_take(m, true);
+	return false;
+}
+
+void bw_mark_drain_all(struct bw_marker *m)
+{
+	struct bw_workbuf *b;
+
+	for (;;) {
+		bw_mark_drain(m, UINT64_MAX / 2);
+		b = bw_work_wait(m->pool);
+		if (!b)
+			return;
+		bw_marker_take(m, b);
+	}
+}
+
+void *bw_mark_find(const struct bw_mheap *h, u64 v, struct bw_mspan **span)
+{
+	/* only these are looked at */
+	struct bw_marker m = {
+		.base = h->map.base,
+		.limit = READ_ONCE(h->map.limit),
+		.h = (struct bw_mheap *)(uintptr_t)h,
+	};
+	struct bw_mspan *s;
+	s64 i = slot_of(&m, v, &s);
+
+	if (i < 0 || !bw_mspan_is_allocated(s, (u32)i))
+		return NULL;
+	*span = s;
+	return s->base + (u64)i * s->elem_size;
+}
+
+static __attribute__((noinline)) void root_word(struct bw_marker *m, u64 v)
+{
+	struct bw_mspan *s;
+	s64 i = slot_of(m, v, &s);
+
+	if (i >= 0 && bw_mspan_is_allocated(s, (u32)i))
+		put_word(m, v);
+}
+
+BW_NO_SANITIZE void bw_mark_roots(struct bw_marker *m, const void *low,
+				  const void *end)
+{
+	uintptr_t base = (uintptr_t)m->base;
+	const u64 *word;
+
+	for (word = low; word < (const u64 *)end; word++) {
+		u64 v = BW_PEEK(*word);
+
+		/* A3: the limit itself is the end of what is before it */
+		if (likely(v - base > m->limit))
+			continue;
+		root_word(m, v);
+		root_word(m, v - 1);
+	}
+}
+
+void bw_mark_object(struct bw_marker *m, const void *p)
+{
+	put_word(m, (u64)(uintptr_t)p);
+}
+
+void bw_mark_children(struct bw_marker *m, const void *p)
+{
+	struct bw_mspan *s = bw_mspan_of(m->h, p);
+
+	if (bw_mspan_scan(s) <= BW_SCAN_NONE)
+		return;
+	if (s->elem_size > BW_MARK_PART)
+		scan_long(m, s, p);
+	else
+		scan_part(m, p, s->elem_size, s->scan);
+}
+
+bool bw_is_marked(const struct bw_mheap *h, const void *p)
+{
+	struct bw_mspan *s;
+	char *obj = bw_mark_find(h, (u64)(uintptr_t)p, &s);
+	u64 i;
+
+	if (!obj)
+		return true;
+	i = (u64)(obj - s->base) / s->elem_size;
+	return READ_ONCE(bw_marks_of(&h->map, s)[i / 64]) >> (i % 64) & 1;
+}
+
+static BW_NO_SANITIZE bool rescan_span(struct bw_mspan *s, void *arg)
+{
+	struct bw_marker *m = arg;
+	u64 *marks, bits;
+	const char *p;
+	u32 w;
+
+	if (bw_mspan_scan(s) <= BW_SCAN_NONE)
+		return true;
+	marks = bw_marks_of(&m->h->map, s);
+	for (w = 0; w < bw_mspan_words(s); w++) {
+		for (bits = READ_ONCE(marks[w]); bits; bits &= bits - 1) {
+			u32 i = w * 64 + (u32)__builtin_ctzll(bits);
+
+			/* black slots that nobody took yet have old bytes */
+			if (!bw_mspan_is_allocated(s, i))
+				continue;
+			p = s->base + i * s->elem_size;
+			if (s->elem_size > BW_MARK_PART)
+				scan_long(m, s, p);
+			else
+				scan_part(m, p, s->elem_size, s->scan);
+			bw_mark_drain(m, UINT64_MAX / 2);
+		}
+	}
+	return true;
+}
+
+void bw_mark_overflow(struct bw_marker *m)
+{
+	while (READ_ONCE(m->pool->overflowed)) {
+		WRITE_ONCE(m->pool->overflowed, 0);
+		bw_mheap_each_span(m->h, rescan_span, m);
+	}
+}
