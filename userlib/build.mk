@@ -10,6 +10,7 @@
 #@ bench-time	what timers cost, and how late they are
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
+#@ bench-gc	binary-trees, marking and barriers of the collector
 #@ bench-alloc-pairs	bw_alloc() and bw_free() beside libc's
 #@ bench-alloc	bw_alloc() against Go's new, bdwgc and mimalloc (downloads)
 #@ install, uninstall	below DESTDIR and PREFIX
@@ -398,6 +399,17 @@ bench-alloc-pairs: $(O)/bench/alloc_pairs
 # had is left out, with the reason.
 bench-alloc: $(O)/libburrow.a
 	@userlib/bench/alloc_bench.sh $(O)/bench $< $(BENCH_ALLOC)
+
+$(O)/bench/gc_bench: $(O)/rel/userlib/bench/gc_bench.o $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+.PHONY: bench-gc
+bench-gc: $(O)/bench/gc_bench
+	@BURROW_GC=100 $< trees 18
+	@$< mark
+	@$< store
 
 bw-dest = $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall
