@@ -42,7 +42,8 @@ static struct bw_mcache *buffer(void)
 	       NULL : c;
 }
 
-void bw_barrier_slow(const void *was, const void *is)
+static __attribute__((noinline)) void note_slow(const void *was,
+						  const void *is)
 {
 	struct bw_mcache *c;
 
@@ -53,6 +54,33 @@ void bw_barrier_slow(const void *was, const void *is)
 		add(c, is);
 	}
 	bw_section_end();
+}
+
+static __always_inline void add_fast(struct bw_mcache *c, const void *p)
+{
+	size_t off = (uintptr_t)p - (uintptr_t)c->map->base;
+
+	/* a word that is none is overwritten by the next */
+	c->shade[c->nr_shades] = (u64)(uintptr_t)p;
+	c->nr_shades += off < READ_ONCE(c->map->limit);
+}
+
+/* With a buffer that has room, a leaf. */
+BW_LEAF void bw_barrier_slow(const void *was, const void *is)
+{
+	struct bw_mcache *c = bw_mcache_current();
+
+	if (unlikely(c == &bw_mcache_none ||
+		     c->nr_shades > BW_NR_SHADES - 3 || c->heap->gc.broken)) {
+		note_slow(was, is);
+		return;
+	}
+	bw_leaf_begin();
+	if (READ_ONCE(bw_barrier_on)) {
+		add_fast(c, was);
+		add_fast(c, is);
+	}
+	bw_leaf_end();
 }
 
 void bw_shade(const void *p)

@@ -41,28 +41,37 @@ void bw_marker_fini(struct bw_marker *m)
 	m->buf = NULL;
 }
 
-/* The slot that @v points into; -1: none of the collector's. */
-static __always_inline s64 slot_of(const struct bw_marker *m, u64 v,
-				   struct bw_mspan **span)
+/* The span that @v points into, if any, whatever it is of. */
+static __always_inline struct bw_mspan *span_of(const struct bw_marker *m,
+						u64 v)
 {
 	size_t off = v - (uintptr_t)m->base;
-	struct bw_mspan *s;
 	u64 word;
-	u32 i;
 
 	if (unlikely(off >= m->limit))
-		return -1;
+		return NULL;
 	/* pairs with bw_owners_set() */
 	word = smp_load_acquire(bw_owner_word(&m->h->map, off));
-	s = (struct bw_mspan *)(uintptr_t)word;
-	if (unlikely(!s || bw_mspan_scan(s) == BW_SCAN_NEVER))
+	return (struct bw_mspan *)(uintptr_t)word;
+}
+
+/* The slot of @s that @v points into; -1: none of the collector's. */
+static __always_inline s64 slot_in(const struct bw_mspan *s, u64 v)
+{
+	u32 i;
+
+	if (unlikely(bw_mspan_scan(s) == BW_SCAN_NEVER))
 		return -1;
 	i = bw_class_div((u32)(v - (uintptr_t)READ_ONCE(s->base)),
 			 READ_ONCE(s->divmul));
-	if (unlikely(i >= READ_ONCE(s->nelems)))
-		return -1;
-	*span = s;
-	return i;
+	return likely(i < READ_ONCE(s->nelems)) ? (s64)i : -1;
+}
+
+static __always_inline s64 slot_of(const struct bw_marker *m, u64 v,
+				   struct bw_mspan **span)
+{
+	*span = span_of(m, v);
+	return likely(*span) ? slot_in(*span, v) : -1;
 }
 
 /* True: the caller set the bit, so the object is its (A2). */
@@ -226,6 +235,9 @@ static __always_inline void ahead_put(struct bw_marker *m, struct bw_mspan *s,
 	__builtin_prefetch(bw_marks_of(&m->h->map, s) + i / 64, 1);
 	if (s->scan > BW_SCAN_NONE)
 		__builtin_prefetch(p);
+	if (s->scan == BW_SCAN_BITS)
+		__builtin_prefetch(bw_ptrbits_word(&m->h->map,
+						   (size_t)(p - m->base)));
 	m->ahead[at] = (struct bw_mark_next){ s, i };
 }
 
@@ -236,6 +248,29 @@ static __always_inline void ahead_take(struct bw_marker *m, bool shared)
 	m->head = (m->head + 1) % BW_MARK_AHEAD;
 	m->nr_ahead--;
 	mark_one(m, n.span, n.i, shared);
+}
+
+static __always_inline void first_put(struct bw_marker *m, struct bw_mspan *s,
+				      u64 v)
+{
+	u32 at = (m->head_first + m->nr_first++) % BW_MARK_FIRST;
+
+	__builtin_prefetch(s);
+	m->first[at] = (struct bw_mark_first){ s, v };
+}
+
+static __always_inline void first_take(struct bw_marker *m, bool shared)
+{
+	struct bw_mark_first f = m->first[m->head_first];
+	s64 i = slot_in(f.span, f.word);
+
+	m->head_first = (m->head_first + 1) % BW_MARK_FIRST;
+	m->nr_first--;
+	if (unlikely(i < 0))
+		return;
+	if (m->nr_ahead == BW_MARK_AHEAD)
+		ahead_take(m, shared);
+	ahead_put(m, f.span, (u64)i);
 }
 
 /* Which way is better for what was seen lately? */
@@ -311,16 +346,18 @@ static __always_inline void take_word(struct bw_marker *m, u64 v, bool shared)
 		scan_rest(m, v);
 		return;
 	}
-	i = slot_of(m, v, &s);
-	if (unlikely(i < 0))
+	s = span_of(m, v);
+	if (unlikely(!s))
 		return;
 	if (!m->waits) {
-		mark_one(m, s, (u64)i, shared);
+		i = slot_in(s, v);
+		if (likely(i >= 0))
+			mark_one(m, s, (u64)i, shared);
 		return;
 	}
-	if (m->nr_ahead == BW_MARK_AHEAD)
-		ahead_take(m, shared);
-	ahead_put(m, s, (u64)i);
+	if (m->nr_first == BW_MARK_FIRST)
+		first_take(m, shared);
+	first_put(m, s, v);
 }
 
 /* Some words; false: none are left here. */
@@ -333,9 +370,12 @@ static __always_inline bool drain_some(struct bw_marker *m, bool shared)
 			take_word(m, *--m->top, shared);
 			continue;
 		}
-		if (!m->nr_ahead)
+		if (m->nr_first)
+			first_take(m, shared);
+		else if (m->nr_ahead)
+			ahead_take(m, shared);
+		else
 			break;
-		ahead_take(m, shared);
 	}
 	m->order += n;
 	return n == LOOK_EVERY;
@@ -351,7 +391,8 @@ BW_NO_SANITIZE bool bw_mark_drain(struct bw_marker *m, u64 budget)
 
 		if (m->order >= LOOK_EVERY)
 			look(m);
-		if (!more && m->top == m->low && !m->nr_ahead && !get_more(m))
+		if (!more && m->top == m->low && !m->nr_ahead &&
+		    !m->nr_first && !get_more(m))
 			return true;
 		if (m->scanned >= end)
 			break;
@@ -360,6 +401,8 @@ BW_NO_SANITIZE bool bw_mark_drain(struct bw_marker *m, u64 budget)
 			share(m);
 	}
 	/* what is waited for is in no buffer: it is done with */
+	while (m->nr_first)
+		first_take(m, true);
 	while (m->nr_ahead)
 		ahead_take(m, true);
 	return false;

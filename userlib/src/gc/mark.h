@@ -13,8 +13,9 @@
  * than a *part* (128 KiB) is looked into part by part, the rest meanwhile being
  * work for others.
  *
- * A word of an object that is far away is not looked at at once: its mark bit and
- * its first bytes are asked for, and 16 words later they are there. Where most
+ * A word of an object that is far away is not looked at at once: its span is asked
+ * for, 8 words later its mark bit, its pointer bits and its first bytes, and 16
+ * words later they are there. Where most
  * objects point to what is near them (they were made in order) waiting costs more
  * than it saves; each marker looks at what it has, and does without.
  *
@@ -37,7 +38,14 @@
 #include "work.h"
 
 #define BW_MARK_PART	(128UL << 10)
-#define BW_MARK_AHEAD	16U			/* a power of two */
+#define BW_MARK_AHEAD	16U			/* powers of two */
+#define BW_MARK_FIRST	8U
+
+/* A word whose span is under way. */
+struct bw_mark_first {
+	struct bw_mspan *span;
+	u64 word;
+};
 
 /* An object whose bit and bytes are under way. */
 struct bw_mark_next {
@@ -55,6 +63,9 @@ struct bw_mark_next {
  * @ahead:	objects that are waited for, from @head on the oldest first
  * @head:	see there
  * @nr_ahead:	how many are there
+ * @first:	words whose spans are waited for, from @head_first on
+ * @head_first: see there
+ * @nr_first:	how many are there
  * @order:	words looked at
  * @near:	objects whose first pointer was to near them
  * @waits:	words go through @ahead
@@ -80,12 +91,15 @@ struct bw_marker {
 	u32 near;
 	u32 head;
 	u32 nr_ahead;
+	u32 head_first;
+	u32 nr_first;
 	bool waits;
 	bool shared;
 	bool fixed;
 	struct bw_mheap *h;
 	struct bw_workpool *pool;
 	struct bw_workbuf *buf;
+	struct bw_mark_first first[BW_MARK_FIRST];
 	struct bw_mark_next ahead[BW_MARK_AHEAD];
 };
 
