@@ -33,6 +33,7 @@ struct bw_call {
 		struct burrow_span_free span_free;
 		struct burrow_span_reclaim span_reclaim;
 		struct burrow_span_sweep span_sweep;
+		struct burrow_span_resize span_resize;
 		struct burrow_thread_add thread_add;
 		struct burrow_thread_del thread_del;
 		struct burrow_thread_park thread_park;
@@ -47,5 +48,6 @@ int bw_call_span_alloc(struct bw_call *call);
 int bw_call_span_free(struct bw_call *call);
 int bw_call_span_reclaim(struct bw_call *call);
 int bw_call_span_sweep(struct bw_call *call);
+int bw_call_span_resize(struct bw_call *call);
 
 #endif

@@ -31,6 +31,7 @@ union call_arg {
 	struct burrow_span_free span_free;
 	struct burrow_span_reclaim span_reclaim;
 	struct burrow_span_sweep span_sweep;
+	struct burrow_span_resize span_resize;
 	struct burrow_thread_add thread_add;
 	struct burrow_thread_del thread_del;
 	struct burrow_thread_park thread_park;
@@ -130,6 +131,12 @@ static void fill_span_sweep(struct bed *bed, union call_arg *arg)
 	arg->span_sweep.nr = 1;
 }
 
+static void fill_span_resize(struct bed *bed, union call_arg *arg)
+{
+	arg->span_resize.span = bed->ref;
+	arg->span_resize.npages = 2;
+}
+
 static void fill_thread_del(struct bed *bed, union call_arg *arg)
 {
 	arg->thread_del.slot = bed->slot;
@@ -172,6 +179,8 @@ static const struct call_row call_all[] = {
 		 fill_span_reclaim),
 	CALL_ROW(SPAN_SWEEP, span_sweep, BURROW_SWEEP_RECLAIM, true, false,
 		 fill_span_sweep),
+	CALL_ROW(SPAN_RESIZE, span_resize, BURROW_RESIZE_LAZY, false, false,
+		 fill_span_resize),
 	CALL_ROW(THREAD_ADD, thread_add, 0, true, true, fill_nothing),
 	CALL_ROW(THREAD_DEL, thread_del, 0, false, false, fill_thread_del),
 	CALL_ROW(THREAD_PARK, thread_park, BURROW_PARK_SWAP, false, false,

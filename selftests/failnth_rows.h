@@ -176,6 +176,30 @@ static int call_sweep_reclaim(struct bed *b)
 	return call_sweep(b, BURROW_SWEEP_RECLAIM);
 }
 
+/* The last span, which has room behind it. */
+static int call_resize(struct bed *b)
+{
+	struct burrow_span_resize arg = {
+		.size = sizeof(arg), .span = b->ref[b->nr - 1],
+		.npages = 600,
+	};
+	int r = call(b->h.fd, BURROW_IOC_SPAN_RESIZE, &arg);
+
+	return r ? r : 1;
+}
+
+/* It grew with all its frames, or not at all. */
+static bool span_is_whole(struct bed *b, int r)
+{
+	struct burrow_span_ref ref = b->ref[b->nr - 1];
+	__u32 npages = burrow_word_low(kword(&b->h, ref.page));
+	char *p = page_addr(&b->h, ref.page);
+
+	if (npages != (r < 0 ? SPAN_PAGES : 600))
+		return false;
+	return r < 0 || !p[npages * BURROW_PAGE_SIZE - 1];
+}
+
 static int call_thread_add(struct bed *b)
 {
 	int r = thread_add(&b->h);
@@ -470,6 +494,8 @@ static const struct row ioctl_rows[] = {
 	ROW_MEM("SPAN_SWEEP, reclaim", call_sweep_reclaim, .spans = -1,
 		.prepare = prepare_marks, .is_right = all_are_swept,
 		.gives = true),
+	ROW_MEM("SPAN_RESIZE", call_resize, .prepare = prepare_few,
+		.is_right = span_is_whole),
 	ROW_MEM("THREAD_ADD", call_thread_add, .threads = 1),
 	ROW("THREAD_DEL", call_thread_del, .threads = -1,
 	    .prepare = prepare_slots),

@@ -83,6 +83,7 @@ enum burrow_mmap_kind {
 #define BURROW_FEAT_EVENTS	(1ULL << 7)	/* soft limit, poll() */
 #define BURROW_FEAT_HUGE	(1ULL << 8)	/* huge arenas have 2 MiB entries */
 #define BURROW_FEAT_HARVEST	(1ULL << 9)	/* x86-64 */
+#define BURROW_FEAT_RESIZE	(1ULL << 10)
 
 struct burrow_query {
 	__u32 size;
@@ -219,6 +220,23 @@ struct burrow_span_sweep {
 	__u32 out_errno;
 	__u32 out_nr_freed;
 	__u64 out_pages_freed;		/* 8 KiB */
+};
+
+/*
+ * SPAN_RESIZE: a live span becomes npages long where it is, and keeps its name
+ * and what is in it. Longer: ENOSPC unless the pages behind it are free; they are
+ * mapped when the call returns, unless BURROW_RESIZE_LAZY, and the head word says
+ * needzero if one of them may be other than zero. Shorter: its last pages are
+ * free, and lazy. Stacks are EINVAL, in huge arenas what are not whole units.
+ */
+#define BURROW_RESIZE_LAZY	(1U << 0)
+
+struct burrow_span_resize {
+	__u32 size;
+	__u32 flags;
+	struct burrow_span_ref span;
+	__u32 npages;
+	__u32 pad;			/* 0 */
 };
 
 /*
@@ -360,6 +378,7 @@ struct burrow_heap_harvest {
 #define BURROW_IOC_SPAN_FREE		_IO(BURROW_IOC_MAGIC, 0x11)
 #define BURROW_IOC_SPAN_RECLAIM		_IO(BURROW_IOC_MAGIC, 0x12)
 #define BURROW_IOC_SPAN_SWEEP		_IO(BURROW_IOC_MAGIC, 0x13)
+#define BURROW_IOC_SPAN_RESIZE		_IO(BURROW_IOC_MAGIC, 0x14)
 #define BURROW_IOC_THREAD_ADD		_IO(BURROW_IOC_MAGIC, 0x20)
 #define BURROW_IOC_THREAD_DEL		_IO(BURROW_IOC_MAGIC, 0x21)
 #define BURROW_IOC_THREAD_PARK		_IO(BURROW_IOC_MAGIC, 0x22)

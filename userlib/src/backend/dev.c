@@ -239,11 +239,20 @@ static int dev_span_sweep(struct bw_backend *be, u32 flags,
 	return vector_end(err, arg.out_nr, arg.out_errno, done);
 }
 
-/* Who asked for it copies. */
+/* In place: who wants more than that copies. */
 static int dev_span_resize(struct bw_backend *be, u32 flags,
 			   struct burrow_span_ref *span, u32 npages)
 {
-	return -EOPNOTSUPP;
+	struct burrow_span_resize arg = {
+		.size = sizeof(arg),
+		.flags = flags & BW_RESIZE_LAZY ? BURROW_RESIZE_LAZY : 0,
+		.span = *span,
+		.npages = npages,
+	};
+
+	if (flags & BW_RESIZE_MOVE)
+		return -EOPNOTSUPP;
+	return call(be, BURROW_IOC_SPAN_RESIZE, &arg);
 }
 
 static int dev_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
