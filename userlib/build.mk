@@ -156,12 +156,13 @@ bw-test-src := userlib/src/backend/failnth.c
 # One program each. The second list has threads and runs under tsan as well.
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
-	unwind_test sched_cpus_test sched_death_test sched_many_test \
+	unwind_test sched_cpus_test sched_many_test \
 	alloc_fork_test sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
 	sched_stop_test sched_section_test sched_preempt_test \
+	sched_death_test \
 	sched_signal_test \
 	sched_eyes_test \
 	sched_timer_test sched_net_test \

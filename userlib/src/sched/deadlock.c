@@ -8,16 +8,37 @@
  * Otherwise a stranger may still call bw_ready(), and it is said once.
  *
  * The last M to go to sleep looks, after it slept for 10 ms and nobody woke it:
- * whoever wakes it meanwhile does not wait for any of this.
+ * whoever wakes it meanwhile does not wait for any of this. While there are
+ * strangers it looks again, less and less often, as they may end.
  */
 #include <dirent.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "eyes.h"
 
 /* A thread that ended a moment ago may still be listed. */
-#define LOOKS		5
-#define PAUSE_NS	10000000L
+#define LOOKS		5U
+#define PAUSE_NS	10000000UL
+/* After those it is said, and the pauses double: 5 s in all. */
+#define LOOKS_MORE	8U
+
+/*
+ * Threads that a tool has in the process for itself: a thread sanitizer has one,
+ * and in a child of fork() another.
+ */
+static pid_t loaded_in;
+
+__attribute__((constructor)) static void loaded(void)
+{
+	if (BW_TSAN)
+		loaded_in = getpid();
+}
+
+static u32 nr_tool_tasks(void)
+{
+	return BW_TSAN ? 1 + (getpid() != loaded_in) : 0;
+}
 
 static u32 nr_tasks(void)
 {
@@ -33,7 +54,10 @@ static u32 nr_tasks(void)
 	return nr;
 }
 
-/* Does it still look like that? How many tasks are ours then? */
+/*
+ * Does it still look like that? How many tasks are ours then, besides one that
+ * is about to end?
+ */
 static bool all_asleep(u32 *ours)
 {
 	bool yes;
@@ -47,9 +71,10 @@ static bool all_asleep(u32 *ours)
 }
 
 /* True: the M has its token, and is no longer asleep. */
-static bool wait_a_little(struct bw_m *m)
+static bool wait_a_little(struct bw_m *m, u64 ns)
 {
-	struct timespec ts = { .tv_nsec = PAUSE_NS };
+	struct timespec ts = { (time_t)(ns / 1000000000),
+			       (long)(ns % 1000000000) };
 
 	if (!m) {
 		nanosleep(&ts, NULL);
@@ -57,7 +82,7 @@ static bool wait_a_little(struct bw_m *m)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return !bw_parker_park_until(&m->parker, (u64)ts.tv_sec * 1000000000 +
-						 (u64)ts.tv_nsec + PAUSE_NS);
+						 (u64)ts.tv_nsec + ns);
 }
 
 static void tell(bool certain)
@@ -76,22 +101,26 @@ static void tell(bool certain)
 
 bool bw_deadlock_check(struct bw_m *m)
 {
-	bool certain = false;
-	u32 ours, i;
+	/* it was said before: once for now, and then rarely */
+	u32 i = READ_ONCE(bw_sched.told) ? LOOKS - 1 : 0, ours;
 
 	if (bw_sched.deadlock == BW_DEADLOCK_OFF)
 		return false;
-	for (i = 0; i < LOOKS && !certain; i++) {
-		if (wait_a_little(m))
+	for (; i < LOOKS + LOOKS_MORE; i++) {
+		u32 doubled = i < LOOKS ? 0 : i - LOOKS + 1;
+
+		if (wait_a_little(m, PAUSE_NS << doubled))
 			return true;
 		if (!all_asleep(&ours))
 			return false;
-		if (READ_ONCE(bw_sched.nr_attached))
-			break;
-		certain = nr_tasks() <= ours + BW_TOOL_TASKS;
-		if (READ_ONCE(bw_sched.told))
-			break;
+		/* a thread without @m is no longer in nr_m, and not gone yet */
+		if (!READ_ONCE(bw_sched.nr_attached) &&
+		    nr_tasks() <= ours + !m + nr_tool_tasks()) {
+			tell(true);
+			return false;
+		}
+		if (i == LOOKS - 1)
+			tell(false);
 	}
-	tell(certain);
 	return false;
 }

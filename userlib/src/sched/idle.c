@@ -25,6 +25,12 @@
  *     that a P is idle all the same, and wakes another M; and it fires what is
  *     due in the heap of a P that has not looked for 10 ms, as its G computes. Ps
  *     that are busy look at descriptors every 61 slices, sysmon after 10 ms.
+ * C6. What he waits for may die under him: a timer that is stopped, a descriptor
+ *     that is closed. Nobody wakes him for that, as a rule there is more to wait
+ *     for; but the last other M that goes to sleep looks whether there is, and
+ *     pokes him where not, so that he goes to sleep too and finds the deadlock.
+ *     That M drops dead entries and then looks at @until; he stores @until and
+ *     then looks whether what he waits for is as it was.
  */
 #include <sys/epoll.h>
 
@@ -95,7 +101,7 @@ struct watch {
 	struct epoll_event ev[BW_NETPOLL_EVENTS];
 };
 
-/* Publishes @next, and sleeps unless something is due before (C3). */
+/* Publishes @next, and sleeps unless that is wrong by now (C3, C6). */
 static void sleep_until(struct bw_m *m, void *arg)
 {
 	struct watch *w = arg;
@@ -103,7 +109,8 @@ static void sleep_until(struct bw_m *m, void *arg)
 	u64 until = (w->next & ~IN_EPOLL) | (up ? IN_EPOLL : 0);
 
 	__atomic_store_n(&idle_clock.until, until, __ATOMIC_SEQ_CST);
-	if (bw_timers_min() < w->next || load_seq(&bw_sched.ending))
+	if (bw_timers_min() != w->next || load_seq(&bw_sched.ending) ||
+	    (w->next == BW_NEVER && !bw_netpoll_waiting()))
 		w->next = 0;
 	if (up)
 		w->nr = bw_netpoll_wait(w->ev, w->next);
@@ -165,6 +172,14 @@ bool bw_m_poll(struct bw_m *m)
 			return take_up(m, &got);
 	}
 	return false;
+}
+
+void bw_poll_doubt(void)
+{
+	if (load_seq(&idle_clock.taken) && !bw_netpoll_waiting() &&
+	    bw_timers_next() == BW_NEVER)
+		/* pairs with sleep_until() (C6) */
+		bw_poll_poke(0);
 }
 
 /* What is ready just now. */

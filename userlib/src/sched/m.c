@@ -173,7 +173,7 @@ static void fiber_thread(struct bw_m *m)
 static void m_end(struct bw_m *m)
 {
 	struct bw_m **list = &bw_sched.free_m;
-	bool all_asleep = false;
+	u32 awake = UINT32_MAX;
 
 	bw_signal_stack_free(m->signal_stack);
 	bw_mcache_detach();
@@ -186,13 +186,15 @@ static void m_end(struct bw_m *m)
 		list = &bw_sched.dead_m;
 		bw_sched.nr_m--;
 		bw_run_tell_locked();
-		all_asleep = !bw_sched.ending &&
-			     bw_sched.nr_m == bw_sched.nr_idle_m;
+		if (!bw_sched.ending)
+			awake = bw_sched.nr_m - bw_sched.nr_idle_m;
 	}
 	m->link = *list;
 	*list = m;
 	bw_unlock(&bw_sched.lock);
-	if (all_asleep)
+	if (awake == 1)
+		bw_poll_doubt();
+	if (!awake)
 		bw_deadlock_check(NULL);
 }
 
@@ -304,18 +306,23 @@ void bw_m_start(struct bw_p *p, bool spinning)
 
 static void sleep_at_rest(struct bw_m *m, void *arg)
 {
-	const bool *all_asleep = arg;
+	const u32 *awake = arg;
 
-	if (!*all_asleep || !bw_deadlock_check(m))
+	if (*awake || !bw_deadlock_check(m))
 		bw_parker_park(&m->parker);
 }
 
-/* Sleeps, where nobody gave anything yet. False: nobody ever will. */
-static bool sleep_for_p(struct bw_m *m, bool all_asleep)
+/*
+ * Sleeps, where nobody gave anything yet, when @awake others did not. False:
+ * nobody ever will.
+ */
+static bool sleep_for_p(struct bw_m *m, u32 awake)
 {
 	struct bw_p *p;
 
-	bw_rest(m, sleep_at_rest, &all_asleep);
+	if (awake == 1)
+		bw_poll_doubt();
+	bw_rest(m, sleep_at_rest, &awake);
 	bw_clock_tick();
 	p = m->next_p;
 	m->next_p = NULL;
@@ -327,7 +334,7 @@ static bool sleep_for_p(struct bw_m *m, bool all_asleep)
 
 bool bw_m_stop(struct bw_m *m)
 {
-	bool all;
+	u32 awake;
 
 	bw_lock(&bw_sched.lock);
 	if (bw_sched.ending) {
@@ -337,14 +344,14 @@ bool bw_m_stop(struct bw_m *m)
 	m->asleep = true;
 	m->link = bw_sched.idle_m;
 	bw_sched.idle_m = m;
-	all = ++bw_sched.nr_idle_m == bw_sched.nr_m;
+	awake = bw_sched.nr_m - ++bw_sched.nr_idle_m;
 	bw_unlock(&bw_sched.lock);
-	return sleep_for_p(m, all);
+	return sleep_for_p(m, awake);
 }
 
 bool bw_m_stop_wired(struct bw_m *m)
 {
-	bool all = false;
+	u32 awake = UINT32_MAX;
 
 	if (m->p)
 		bw_p_hand_off(bw_p_release(m));
@@ -355,10 +362,10 @@ bool bw_m_stop_wired(struct bw_m *m)
 	}
 	if (!m->next_p) {
 		m->asleep = true;
-		all = ++bw_sched.nr_idle_m == bw_sched.nr_m;
+		awake = bw_sched.nr_m - ++bw_sched.nr_idle_m;
 	}
 	bw_unlock(&bw_sched.lock);
-	return sleep_for_p(m, all);
+	return sleep_for_p(m, awake);
 }
 
 void bw_m_pass(struct bw_m *m, struct bw_g *g)

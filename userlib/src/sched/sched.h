@@ -396,6 +396,8 @@ void bw_poll_poke(u64 when);
 void bw_poll_now(struct bw_m *m);
 /* There is something to wait for, and nobody does. */
 bool bw_poll_is_lacking(void);
+/* All other Ms sleep: he who minds the clock may have nothing to wait for. */
+void bw_poll_doubt(void);
 int bw_poll_init(void);
 /* sysmon: is anything left undone? True: it was, until now. */
 bool bw_poll_look(u64 now);

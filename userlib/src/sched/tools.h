@@ -40,9 +40,6 @@ static inline void bw_valgrind_stack(char *low, char *end)
 }
 #endif
 
-/* Threads that a tool has in the process for itself. */
-#define BW_TOOL_TASKS	(BW_TSAN ? 1U : 0U)
-
 /**
  * struct bw_fiber - a stack, as a sanitizer knows it			[owner]
  * @low:	its lowest address
