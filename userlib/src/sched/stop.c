@@ -227,16 +227,22 @@ static void tell_late(u64 since)
 			bw_stop_tell(m, world.why, (now_ns() - since) / SECOND);
 }
 
-/* It is asked once, and again where it says so. False: there is no thread. */
+/*
+ * It is asked once, and again where it says so. False: there is no thread. One
+ * that comes to rest may detach and end under us, and another join as @m: so
+ * its number is read once, and a number of nobody's means that the thread was
+ * lost only if @m is not at rest and has it still.
+ */
 static bool ask(struct bw_m *m)
 {
 	u32 again = READ_ONCE(m->rest.again);
+	s32 tid = READ_ONCE(m->rest.tid);
 
 	if (m->rest.asked == world.nr && !again && !BW_TSAN)
 		return true;
 	WRITE_ONCE(m->rest.again, 0);
 	m->rest.asked = world.nr;
-	if (!syscall(SYS_tgkill, getpid(), m->rest.tid, BW_STOP_SIGNAL))
+	if (!syscall(SYS_tgkill, getpid(), tid, BW_STOP_SIGNAL))
 		return true;
 	if (errno == EAGAIN) {
 		/* too many signals of this user are queued */
@@ -244,6 +250,9 @@ static bool ask(struct bw_m *m)
 		__atomic_store_n(&world.again, 1, __ATOMIC_SEQ_CST);
 		return true;
 	}
+	/* pairs with bw_rest_join(): @tid comes before @here = 0 */
+	if (load_seq(&m->rest.here) || READ_ONCE(m->rest.tid) != tid)
+		return true;
 	/* an attached thread that ended without bw_thread_detach() */
 	m->rest.live = false;
 	__atomic_store_n(&m->rest.here, 1, __ATOMIC_SEQ_CST);
