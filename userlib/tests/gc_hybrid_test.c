@@ -243,7 +243,7 @@ static int run_broken(void *arg)
 		bw_go(mover, (void *)(uintptr_t)i);
 	for (i = 0; i < HOLDERS; i++)
 		bw_go(holder, (void *)(uintptr_t)i);
-	for (i = 0; i < 400; i++) {
+	for (i = 0; i < 3000; i++) {
 		bw_gc();
 		bw_yield();
 		if (READ_ONCE(nr_bad))
@@ -260,7 +260,7 @@ static void broken_child(void *arg)
 	bw_run(run_broken, arg);
 }
 
-/* By the second look, by who owned it, or by an address sanitizer. */
+/* By the second look, by who owned it, or by a sanitizer. */
 static void is_found_out(u32 what)
 {
 	char said[4000];
@@ -271,6 +271,7 @@ static void is_found_out(u32 what)
 	if (!EXPECT(strstr(said, "gccheckmark: object") ||
 		    strstr(said, "an object is lost") ||
 		    strstr(said, "clobberfree: ") ||
+		    strstr(said, "data race") ||
 		    strstr(said, "use-after-poison")))
 		printf("# %s\n", said);
 }

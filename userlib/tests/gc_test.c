@@ -3,10 +3,11 @@
 #include <dlfcn.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "alloc_rig.h"
 #include "burrow.h"
-#include "gc/mark.h"
+#include "gc/collector.h"
 #include "sched/sched.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -386,12 +387,14 @@ static void final_order(void *obj, void *arg)
 {
 	struct node *n = obj;
 
-	order[finals] = n->id;
+	if (finals < ARRAY_SIZE(order))
+		order[finals] = n->id;
 	EXPECT(n->sum == ~n->id && arg == &finals);
 	/* what it reaches is as it was */
 	if (n->next)
 		EXPECT(n->next->sum == ~n->next->id);
-	fetch_add_relaxed(&finals, 1);
+	/* pairs with collect_until() */
+	smp_store_release(&finals, finals + 1);
 }
 
 static __attribute__((noinline)) void make_chain(u32 nr)
@@ -418,10 +421,18 @@ static bool collect_until(const u32 *word, u32 want)
 		collect();
 		for (k = 0; k < 100 && READ_ONCE(*word) < want; k++)
 			bw_yield();
-		if (READ_ONCE(*word) >= want)
+		/* pairs with final_order() */
+		if (smp_load_acquire(word) >= want)
 			return true;
 	}
 	return false;
+}
+
+/* On a stack that is gone then, with all that was left on it. */
+static void chain_maker(void *arg)
+{
+	make_chain(4);
+	WRITE_ONCE(ready, 1);
 }
 
 static int chain_main(void *arg)
@@ -429,7 +440,10 @@ static int chain_main(void *arg)
 	u32 i;
 
 	finals = 0;
-	make_chain(4);
+	ready = 0;
+	bw_go(chain_maker, NULL);
+	while (!READ_ONCE(ready))
+		bw_yield();
 	EXPECT(collect_until(&finals, 4));
 	for (i = 0; i < 4; i++)
 		EXPECT(order[i] == 3 - i);
@@ -497,15 +511,24 @@ static __attribute__((noinline)) void storm_make(u32 n)
 					 NULL));
 }
 
-static int storm_main(void *arg)
+static void storm_maker(void *arg)
 {
 	u32 i;
 
-	finals = 0;
 	for (i = 0; i < 10; i++) {
 		storm_make(STORM / 10);
 		bw_gc();
 	}
+	WRITE_ONCE(ready, 1);
+}
+
+static int storm_main(void *arg)
+{
+	finals = 0;
+	ready = 0;
+	bw_go(storm_maker, NULL);
+	while (!READ_ONCE(ready))
+		bw_yield();
 	/* stale words may keep a few for a while */
 	EXPECT(collect_until(&finals, STORM - 20));
 	EXPECT(finals <= STORM);
@@ -643,6 +666,198 @@ static void a_pointer_that_a_type_does_not_name_is_told(void)
 	EXPECT(strstr(said, "typecheck: byte 8 of object"));
 }
 
+/* The pointer is in a register that calls keep, and nowhere else. */
+static __attribute__((noinline)) bool in_register(void)
+{
+	u64 secret = secret_of(48);
+	bool there;
+#if defined(__x86_64__)
+	register u64 p __asm__("r15") = ~secret;
+
+	wipe();
+	__asm__ volatile("" : "+r" (p));
+	bw_gc();
+	__asm__ volatile("" : "+r" (p));
+	there = is_there(secret) && *(u64 *)(uintptr_t)p == 0x600d;
+#else
+	there = true;
+#endif
+	return there;
+}
+
+static u32 spinning;
+
+/* In a vector register, while nothing is called. */
+static void in_vector(void *arg)
+{
+	u64 secret = secret_of(48), p;
+
+	wipe();
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	p = ~secret;
+	__asm__ volatile("movq %0, %%xmm7\n\txorl %k0, %k0"
+			 : "+r" (p) : : "xmm7");
+	WRITE_ONCE(spinning, 1);
+	__asm__ volatile("1: movl %1, %%eax\n\tcmpl $2, %%eax\n\tjne 1b\n\t"
+			 "movq %%xmm7, %0"
+			 : "=r" (p) : "m" (spinning) : "eax", "xmm7", "memory");
+	EXPECT(is_there(secret) && p == ~secret);
+#else
+	p = secret;
+	WRITE_ONCE(spinning, 1);
+	EXPECT(p == secret);
+#endif
+	WRITE_ONCE(spinning, 3);
+}
+
+static int registers_main(void *arg)
+{
+	u32 i;
+
+	for (i = 0; i < 5; i++)
+		EXPECT(in_register());
+	if (bw_procs(0) < 2)
+		bw_procs(2);
+	WRITE_ONCE(spinning, 0);
+	bw_go(in_vector, NULL);
+	while (!READ_ONCE(spinning))
+		bw_yield();
+	for (i = 0; i < 3; i++)
+		bw_gc();
+	if (READ_ONCE(spinning) == 1)
+		WRITE_ONCE(spinning, 2);
+	while (READ_ONCE(spinning) != 3)
+		bw_yield();
+	return 0;
+}
+
+static void a_pointer_in_a_register_alone_keeps_its_object(void)
+{
+	in_run(registers_main);
+}
+
+static int forks_main(void *arg)
+{
+	u32 i, k, n = SLOW ? 5 : 20;
+	int status;
+	pid_t pid;
+
+	for (i = 0; i < n; i++) {
+		struct node *list = NULL, *p;
+
+		for (k = 0; k < 20000; k++) {
+			p = bw_new(node);
+			p->next = list;
+			p->sum = k;
+			list = p;
+		}
+		pid = fork();
+		if (!pid) {
+			for (k = 20000; list; list = list->next)
+				if (list->sum != --k)
+					_exit(2);
+			_exit(k);
+		}
+		if (!EXPECT(pid > 0 && waitpid(pid, &status, 0) == pid &&
+			    !status))
+			printf("# status %x\n", status);
+		EXPECT(list->sum == 19999);
+	}
+	return 0;
+}
+
+/* Cycles come on their own meanwhile. */
+static void children_have_the_heap_of_a_moment_between_cycles(void)
+{
+	in_run(forks_main);
+}
+
+static int limited(void *arg)
+{
+	struct bw_gc_stats st;
+	u64 **kept = bw_alloc(64 * sizeof(*kept));
+	u32 i;
+
+	/* half of the limit is alive, and as much again is made many times */
+	for (i = 0; i < 64; i++)
+		kept[i] = bw_alloc(256 << 10);
+	for (i = 0; i < 2000; i++)
+		bw_alloc(64 << 10);
+	bw_gc_stats(&st);
+	EXPECT(st.goal <= 32 << 20 && st.cycles > 5);
+	EXPECT(kept[63] && bw_mheap()->used_pages < 48 * 128);
+	return 0;
+}
+
+static void a_memory_limit_caps_the_heap_where_percent_would_not(void)
+{
+	int64_t none = bw_gc_set_limit(32 << 20);
+	int percent = bw_gc_set_percent(1000);
+
+	in_run(limited);
+	EXPECT(bw_gc_set_limit(none) == 32 << 20);
+	EXPECT(bw_gc_set_percent(percent) == 1000);
+}
+
+static void put(const char *dir, const char *file, const char *text)
+{
+	char path[200];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	f = fopen(path, "w");
+	if (!EXPECT(f))
+		return;
+	fputs(text, f);
+	fclose(f);
+}
+
+static void the_tightest_memory_cgroup_counts(void)
+{
+	char top[] = "/tmp/gc_test.XXXXXX", dir[200];
+
+	if (!EXPECT(mkdtemp(top)))
+		return;
+	snprintf(dir, sizeof(dir), "%s/a", top);
+	EXPECT(!mkdir(dir, 0700));
+	put(dir, "memory.max", "1000000\n");
+	snprintf(dir, sizeof(dir), "%s/a/b", top);
+	EXPECT(!mkdir(dir, 0700));
+	put(dir, "memory.max", "max\n");
+	EXPECT(bw_memlimit_cgroup("0::/a/b\n", top) == 1000000);
+	put(dir, "memory.max", "70000\n");
+	EXPECT(bw_memlimit_cgroup("0::/a/b\n", top) == 70000);
+	EXPECT(bw_memlimit_cgroup("0::/\n", top) == INT64_MAX);
+	EXPECT(bw_memlimit_cgroup("", top) == INT64_MAX);
+	snprintf(dir, sizeof(dir), "%s/memory", top);
+	EXPECT(!mkdir(dir, 0700));
+	put(dir, "memory.limit_in_bytes", "9223372036854771712\n");
+	EXPECT(bw_memlimit_cgroup("5:memory:/\n0::/a\n", top) == 1000000);
+	put(dir, "memory.limit_in_bytes", "5000\n");
+	EXPECT(bw_memlimit_cgroup("7:cpu:/x\n5:memory:/\n", top) == 5000);
+	snprintf(dir, sizeof(dir), "rm -r %s", top);
+	EXPECT(!system(dir));
+}
+
+static void bad_gc(void *arg)
+{
+	setenv(arg, "12x", 1);
+	bw_alloc(16);
+}
+
+static void a_bad_value_is_one_clear_error(void)
+{
+	static const char *const name[] = { "BURROW_GC", "BURROW_MEMLIMIT" };
+	char said[1000];
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		EXPECT(rig_aborted(rig_child(bad_gc, (void *)name[i], said,
+					     sizeof(said))));
+		EXPECT(strstr(said, "=12x is not allowed"));
+	}
+}
+
 static void the_heap_is_whole_in_the_end(void)
 {
 	int bad;
@@ -661,6 +876,8 @@ int main(void)
 	TEST(a_pointer_that_a_type_does_not_name_is_told);
 	TEST(a_circle_of_finalizers_is_kept_and_told);
 	TEST(misuse_is_a_message);
+	TEST(a_bad_value_is_one_clear_error);
+	TEST(the_tightest_memory_cgroup_counts);
 	TEST(what_nobody_can_reach_goes);
 	TEST(each_kind_of_root_keeps_what_it_points_to);
 	TEST(a_stack_that_waits_keeps_what_is_on_it);
@@ -671,6 +888,9 @@ int main(void)
 	TEST(finalizers_run_once_and_who_is_needed_runs_later);
 	TEST(a_storm_of_finalizers_runs_each_once);
 	TEST(weak_references_keep_nothing_and_end_with_their_object);
+	TEST(a_pointer_in_a_register_alone_keeps_its_object);
+	TEST(children_have_the_heap_of_a_moment_between_cycles);
+	TEST(a_memory_limit_caps_the_heap_where_percent_would_not);
 	TEST(the_heap_is_whole_in_the_end);
 	return tap_end();
 }

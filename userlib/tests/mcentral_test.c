@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Which span a refill gets, and what becomes of those that are freed into. */
 #include "alloc_rig.h"
+#include "heap/sweep.h"
 
 #define SLOTS	128		/* of 64 bytes in a page */
 #define SC	(BURROW_KIND_NOSCAN * BURROW_NR_CLASSES + 5)
@@ -91,21 +92,30 @@ static void a_span_goes_back_with_its_last_object(void)
 }
 
 /* As a collector will: it raises sweepgen, and sweeps before it gives out. */
-static void spans_that_wait_for_the_sweep_are_not_handed_out(void)
+static void a_refill_sweeps_a_span_that_waits_before_it_takes_it(void)
 {
-	struct bw_mspan *s;
+	u64 *marks;
 
 	begin();
 	free_some(span[0], 0, 40);
-	h->sweepgen += 2;
-	s = mcache_alloc(c, SC, 64, false) ? c->span[SC] : NULL;
-	EXPECT(s && s != span[0] && s->sweepgen == h->sweepgen);
-	bw_mcache_flush(c);
+	marks = bw_marks_of(&h->map, span[0]);
+	/* of its objects, which are from slot 40 on, only these are alive */
+	marks[0] = ~0ULL;
+	marks[1] = 1;
+	bw_sweep_begin(h);
 	EXPECT(!bw_mcentral_check(h, SC));
-	free_some(span[0], 40, 90);
-	EXPECT(span[0]->bucket == BW_BUCKET_LOW);
-	EXPECT(mcache_alloc(c, SC, 64, false) && c->span[SC] == s);
-	end();
+	free_some(span[0], 40, 50);
+	EXPECT(mcache_alloc(c, SC, 64, false) && c->span[SC]);
+	EXPECT(c->span[SC]->sweepgen == (u16)h->sweepgen);
+	bw_mcache_flush(c);
+	while (bw_sweep_some(h, 10))
+		;
+	EXPECT(span[0]->sweepgen == (u16)h->sweepgen && !marks[0] && !marks[1]);
+	EXPECT(bw_mspan_count_locked(span[0]) >= 64 - 50 + 1 &&
+	       bw_mspan_count_locked(span[0]) <= 64 - 50 + 2);
+	EXPECT(!bw_mcentral_check(h, SC) && !bw_mheap_check(h));
+	bw_mcache_release(c);
+	bw_mheap_close(h);
 }
 
 int main(void)
@@ -113,6 +123,6 @@ int main(void)
 	TEST(a_refill_takes_middling_spans_then_emptier_then_fuller);
 	TEST(a_full_span_is_partial_from_its_first_free);
 	TEST(a_span_goes_back_with_its_last_object);
-	TEST(spans_that_wait_for_the_sweep_are_not_handed_out);
+	TEST(a_refill_sweeps_a_span_that_waits_before_it_takes_it);
 	return tap_end();
 }

@@ -24,7 +24,7 @@
 
 #define MIN_GOAL	(4 << 20)	/* at 100 percent */
 #define MIN_ROOM	(1 << 20)	/* between what is alive and a goal */
-#define DEFAULT_PERCENT	(-1)
+#define DEFAULT_PERCENT	100
 
 /* Bytes of memory that the heap has, and not for objects. */
 static s64 overhead(const struct bw_collector *c)

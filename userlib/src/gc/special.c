@@ -338,9 +338,10 @@ static size_t keep_what_they_reach(struct bw_marker *m)
 
 static void make_due(const struct special *s)
 {
-	size_t at = (all.due_first + all.nr_due++) & (all.due_room - 1);
+	size_t at = (all.due_first + all.nr_due) & (all.due_room - 1);
 
 	all.due[at] = (struct due){ object_of(s), s->fn, s->arg };
+	WRITE_ONCE(all.nr_due, all.nr_due + 1);
 }
 
 /* The entry of a dead object goes; its place may have another one now. */
@@ -394,7 +395,7 @@ static bool next_due(struct due *d)
 		all.due[all.due_first].obj = NULL;
 		all.due[all.due_first].arg = NULL;
 		all.due_first = (all.due_first + 1) & (all.due_room - 1);
-		all.nr_due--;
+		WRITE_ONCE(all.nr_due, all.nr_due - 1);
 	} else {
 		all.run = 0;
 	}
