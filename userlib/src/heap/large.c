@@ -10,6 +10,12 @@
  * (less what its alignment to 16 leaves). The seam has no such thing, so it is
  * mprotect(): in kernel mode the device's mappings refuse that, and large objects
  * are as without.
+ *
+ * What holds no pointers and fills units of 2 MiB but for an eighth lies in a
+ * huge arena: one entry of page tables for each unit. Not what holds pointers:
+ * which pages were written since a moment is known of 4 KiB pages alone. Not
+ * malloc's blocks: they change their length by pages (pageheap_resize.c), and ask
+ * for more than they touch.
  */
 #include <sys/mman.h>
 
@@ -112,10 +118,33 @@ static void publish(struct bw_mheap *h, struct bw_mspan *s)
 	large_unlock(h, s);
 }
 
+/* A whole number of units, where it may be one; else 0. */
+static u32 units_for(const struct bw_mheap *h, size_t npages, u32 kind)
+{
+	size_t mask = BURROW_HUGE_PAGES - 1, whole = (npages + mask) & ~mask;
+
+	if (kind != BURROW_KIND_NOSCAN || h->guard ||
+	    npages < BURROW_HUGE_PAGES || (whole - npages) * 8 > whole)
+		return 0;
+	return (u32)whole;
+}
+
+static struct bw_mspan *span_for(struct bw_mheap *h, size_t npages, u32 kind)
+{
+	u32 units = units_for(h, npages, kind);
+	struct bw_mspan *s = NULL;
+
+	if (units)
+		s = bw_mspan_get_huge(h, units, kind);
+	if (!s)
+		s = bw_mspan_get(h, (u32)npages + h->guard, 0, kind, 0);
+	return s;
+}
+
 static struct bw_mspan *span_make(struct bw_mheap *h, size_t n, u32 npages,
 				  u32 kind)
 {
-	struct bw_mspan *s = bw_mspan_get(h, npages + h->guard, 0, kind, 0);
+	struct bw_mspan *s = span_for(h, npages, kind);
 
 	if (!s)
 		return NULL;

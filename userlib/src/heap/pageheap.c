@@ -45,13 +45,21 @@ int bw_mheap_arena_add(struct bw_mheap *h, u32 kind)
 	return err;
 }
 
+static u32 arena_kind(const struct burrow_span_alloc *req)
+{
+	if (req->flags & BURROW_ALLOC_HUGE)
+		return BURROW_ARENA_HUGE;
+	return req->kind == BURROW_KIND_STACK ? BURROW_ARENA_STACK :
+						BURROW_ARENA_HEAP;
+}
+
 /* Up to @nr spans; 0: none can be had. */
 static u32 take_spans(struct bw_mheap *h, const struct burrow_span_alloc *req,
 		      struct burrow_span_ref *ref, u32 nr)
 {
-	u32 kind = req->kind == BURROW_KIND_STACK ? BURROW_ARENA_STACK :
-						    BURROW_ARENA_HEAP;
-	bool scavenged = false;
+	/* who wants units can do without: they cost nobody anything */
+	bool scavenged = req->flags & BURROW_ALLOC_HUGE;
+	u32 kind = arena_kind(req);
 
 	for (;;) {
 		size_t limit = READ_ONCE(h->map.limit);
@@ -207,6 +215,32 @@ static struct bw_mspan *spans_fetch(struct bw_mheap *h,
 	return first;
 }
 
+static struct bw_mspan *span_get(struct bw_mheap *h,
+				 const struct burrow_span_alloc *req)
+{
+	u32 sc = bw_spanclass(req->cls, req->kind), nr = 1;
+	bool keeps = sc < BW_NR_SPANCLASSES && req->align <= 1 &&
+		     !(req->flags & BURROW_ALLOC_HUGE);
+	struct bw_mspan *s = NULL;
+	struct bw_list descs;
+
+	bw_list_init(&descs);
+	bw_lock(&h->lock);
+	if (keeps)
+		s = spare_take_locked(h, sc, req->npages);
+	if (s)
+		hand_out_locked(h, s);
+	else if (keeps && req->cls)
+		nr = batch_locked(h, sc, req->npages);
+	nr = s ? 0 : bw_descs_take_locked(h, &descs, nr);
+	bw_unlock(&h->lock);
+	if (nr)
+		s = spans_fetch(h, req, &descs, nr);
+	if (s)
+		bw_owners_set(h, s, true);
+	return s;
+}
+
 struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
 			      u32 align)
 {
@@ -218,26 +252,21 @@ struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
 		.kind = (u16)kind,
 		.cls = (u16)cls,
 	};
-	u32 sc = bw_spanclass(cls, kind), nr = 1;
-	bool keeps = sc < BW_NR_SPANCLASSES && align <= 1;
-	struct bw_mspan *s = NULL;
-	struct bw_list descs;
 
-	bw_list_init(&descs);
-	bw_lock(&h->lock);
-	if (keeps)
-		s = spare_take_locked(h, sc, npages);
-	if (s)
-		hand_out_locked(h, s);
-	else if (keeps && cls)
-		nr = batch_locked(h, sc, npages);
-	nr = s ? 0 : bw_descs_take_locked(h, &descs, nr);
-	bw_unlock(&h->lock);
-	if (nr)
-		s = spans_fetch(h, &req, &descs, nr);
-	if (s)
-		bw_owners_set(h, s, true);
-	return s;
+	return span_get(h, &req);
+}
+
+struct bw_mspan *bw_mspan_get_huge(struct bw_mheap *h, u32 npages, u32 kind)
+{
+	const struct burrow_span_alloc req = {
+		.flags = BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE,
+		.npages = npages,
+		.kind = (u16)kind,
+	};
+
+	if (bw_window_pages(&h->be->window) < BW_HUGE_WINDOW)
+		return NULL;
+	return span_get(h, &req);
 }
 
 /* All of a size class; of class 0, where lengths differ, a few short ones. */

@@ -40,6 +40,7 @@
 #define BW_BATCH_MAX		64U	/* spans of one call */
 #define BW_BATCH_PAGES		64U	/* and pages, if it is more than one */
 #define BW_LAZY_PAGES		128U	/* larger spans are populated by touch */
+#define BW_HUGE_WINDOW		(64 * BURROW_ARENA_PAGES)
 #define BW_DECAY_NS		1000000000ULL
 
 /**
@@ -195,6 +196,14 @@ static inline bool bw_mheap_is_ours(const struct bw_mheap *h)
  */
 struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
 			      u32 align);
+
+/*
+ * As that, of class 0, but in a huge arena: memory comes 2 MiB at a time where
+ * the system can do that. @npages is a multiple of BURROW_HUGE_PAGES. NULL where
+ * it cannot be had at once, and in windows below BW_HUGE_WINDOW, which have no
+ * room for two sorts of arenas: the caller takes an ordinary span.
+ */
+struct bw_mspan *bw_mspan_get_huge(struct bw_mheap *h, u32 npages, u32 kind);
 
 /* Gives an OWNED span back. */
 void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s);
