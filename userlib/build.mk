@@ -157,7 +157,8 @@ bw-test-src := userlib/src/backend/failnth.c
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_many_test \
-	alloc_fork_test alloc_huge_test sizeclass_test pageheap_test mcache_test mcentral_test region_test
+	alloc_fork_test alloc_huge_test alloc_oom_test \
+	sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
@@ -285,7 +286,7 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.
 bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
-	sched_life_test sched_block_test explain_test alloc_huge_test
+	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a
@@ -293,8 +294,8 @@ $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
 
-# It needs a backend that fails.
-$(O)/static/alloc_huge_test: $(bw-test-src:%.c=$(O)/rel/%.o)
+# They need a backend that fails.
+$(O)/static/alloc_huge_test $(O)/static/alloc_oom_test: $(bw-test-src:%.c=$(O)/rel/%.o)
 
 static: $(bw-both-modes:%=$(O)/static/%)
 

@@ -158,8 +158,10 @@ static u32 attempt(u64 nth, int err, u64 *steps)
 
 	for (i = 0; i < 2; i++) {
 		p[i] = bw_large_alloc(h, 2 * UNIT, BURROW_KIND_NOSCAN, true);
-		if (!EXPECT(p[i]))
+		if (!p[i]) {
+			printf("Bail out! no object\n");
 			exit(1);
+		}
 		EXPECT(!p[i][0] && !p[i][2 * UNIT - 1]);
 		memset(p[i], 7, 2 * UNIT);
 		nr += is_huge(h, p[i]);

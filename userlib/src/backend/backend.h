@@ -186,5 +186,7 @@ int bw_backend_open_failnth(struct bw_backend *inner, u64 nth, int err,
 			    struct bw_backend **out);
 /* Steps so far. */
 u64 bw_backend_failnth_steps(struct bw_backend *be);
+/* While nobody calls: steps count from 1 again, and @nr of them fail from @nth. */
+void bw_backend_failnth_again(struct bw_backend *be, u64 nth, u64 nr, int err);
 
 #endif

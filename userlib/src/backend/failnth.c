@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * failnth: another backend, of whose steps one fails. For tests, which sweep
+ * failnth: another backend, of whose steps one fails, or some in a row. For tests, which sweep
  * the number over every step of a call chain.
  *
  * A step that fails leaves the inner backend as it was: the call is not passed
@@ -15,14 +15,16 @@
  * struct bw_failnth - the wrapper
  * @be:		what every backend has; its window is a copy of the inner one's
  * @inner:	who does the work					[const]
- * @nth:	the step that fails					[const]
- * @err:	with what						[const]
+ * @nth:	the step that fails				[while nobody calls]
+ * @nr:		and so many after it, less one			[while nobody calls]
+ * @err:	with what					[while nobody calls]
  * @steps:	so far							[atomic]
  */
 struct bw_failnth {
 	struct bw_backend be;
 	struct bw_backend *inner;
 	u64 nth;
+	u64 nr;
 	int err;
 	u64 steps;
 };
@@ -37,9 +39,9 @@ static u32 steps_take(struct bw_failnth *f, u32 nr)
 {
 	u64 before = fetch_add_relaxed(&f->steps, nr);
 
-	if (f->nth <= before || f->nth > before + nr)
+	if (f->nth + f->nr <= before + 1 || f->nth > before + nr)
 		return nr;
-	return (u32)(f->nth - before - 1);
+	return f->nth > before ? (u32)(f->nth - before - 1) : 0;
 }
 
 static bool step_fails(struct bw_failnth *f)
@@ -229,6 +231,7 @@ int bw_backend_open_failnth(struct bw_backend *inner, u64 nth, int err,
 	f->be.ops = &failnth_ops;
 	f->inner = inner;
 	f->nth = nth;
+	f->nr = 1;
 	f->err = err;
 	*out = &f->be;
 	return 0;
@@ -237,4 +240,14 @@ int bw_backend_open_failnth(struct bw_backend *inner, u64 nth, int err,
 u64 bw_backend_failnth_steps(struct bw_backend *be)
 {
 	return READ_ONCE(to_failnth(be)->steps);
+}
+
+void bw_backend_failnth_again(struct bw_backend *be, u64 nth, u64 nr, int err)
+{
+	struct bw_failnth *f = to_failnth(be);
+
+	f->nth = nth;
+	f->nr = nr;
+	f->err = err;
+	WRITE_ONCE(f->steps, 0);
 }

@@ -56,7 +56,8 @@ $(bw-malloc-so): $(bw-malloc-so-obj-rel) $(bw-so-obj) \
 malloc: $(bw-malloc-so)
 
 # Tests, linked to the rooms (no others) under names of our own, in every flavour ...
-bw-malloc-tests-single := malloc_class_test malloc_api_test malloc_bad_test
+bw-malloc-tests-single := malloc_class_test malloc_api_test malloc_bad_test \
+	malloc_oom_test
 bw-malloc-tests-threads := malloc_trace_test malloc_mag_test
 # ... (not under TSan, which follows no fork() of a process with threads) ...
 bw-malloc-tests-single += malloc_fork_test
@@ -71,6 +72,9 @@ $$(O)/$(1)/tests/malloc_%: $$(O)/$(1)/userlib/tests/malloc_%.o \
 	@mkdir -p $$(@D)
 	@echo '  $(1) $$(@F)'
 	@$$(bw-cc-$(1)) $$(bw-flags-$(1)) -pthread -o $$@ $$^
+
+# It needs a backend that fails.
+$$(O)/$(1)/tests/malloc_oom_test: $$(bw-testobj-$(1))
 
 -include $$(patsubst %,$$(O)/$(1)/userlib/tests/%.d,\
 	$$(bw-malloc-tests))

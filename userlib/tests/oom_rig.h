@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* oom_rig: the heap of the process on a backend of whose steps one fails. */
+#ifndef BW_TESTS_OOM_RIG_H
+#define BW_TESTS_OOM_RIG_H
+
+#include "heap/pageheap.h"
+
+/**
+ * struct oom - a heap, and who stands between it and its backend
+ */
+struct oom {
+	struct bw_mheap *h;
+	struct bw_backend *inner;
+	struct bw_backend *failing;
+};
+
+/* Nobody else uses the heap. */
+static inline void oom_begin(struct oom *o, struct bw_mheap *h)
+{
+	o->h = h;
+	o->inner = h->be;
+	if (bw_backend_open_failnth(h->be, 0, 0, &o->failing)) {
+		printf("Bail out! no memory for a backend\n");
+		exit(1);
+	}
+	h->be = o->failing;
+	h->pub.be = o->failing;
+}
+
+/* The wrapper stays: to close it would close the backend. */
+static inline void oom_end(struct oom *o)
+{
+	o->h->be = o->inner;
+	o->h->pub.be = o->inner;
+}
+
+#endif
