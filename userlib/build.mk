@@ -7,6 +7,7 @@
 #@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
+#@ bench-sched-peers	the scheduler beside Go, boost.fiber and threads (downloads)
 #@ bench-time	what timers cost, and how late they are
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
@@ -359,6 +360,18 @@ bench-sched: $(O)/bench/sched_quick
 		echo "# $$procs Ps: least, median, most ns"; \
 		BURROW_PROCS=$$procs $< || exit; \
 	done
+
+$(O)/bench/sched_peers: $(O)/rel/userlib/bench/sched_peers.o \
+		$(O)/rel/userlib/bench/sched_peers_late.o $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+# BENCH_SCHED='-r 3 yield:1 ping' chooses. Five minutes; what cannot be had is
+# left out, with the reason.
+.PHONY: bench-sched-peers
+bench-sched-peers: $(O)/bench/sched_peers
+	@userlib/bench/sched_peers.sh $(O)/bench $< $(BENCH_SCHED)
 
 $(O)/bench/time_bench $(O)/bench/net_bench: $(O)/bench/%: \
 		$(O)/rel/userlib/bench/%.o $(O)/libburrow.a
