@@ -337,12 +337,14 @@ static void without_memory_for_buffers_all_is_found_the_long_way(void)
 	begin();
 	root[0] = tree(2);
 	all = bw_alloc(big * sizeof(*all));
-	for (i = 0; i < big; i += 100)
+	for (i = 0; i < big; i += 10)
 		all[i] = bw_alloc(16);
 	root[1] = all;
-	n += 1 + big / 100;
+	n += 1 + big / 10;
 	bw_work_init(&pool, 1);
 	EXPECT(mark() == n);
+	/* a part of the array alone has three buffers full */
+	EXPECT(pool.nr_made == 1);
 	bw_work_fini(&pool);
 	pool = most;
 	sweep();

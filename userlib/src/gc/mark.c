@@ -95,14 +95,18 @@ static __attribute__((noinline)) void put_lost(struct bw_marker *m, u64 v)
 	struct bw_mspan *s;
 	s64 i;
 
-	WRITE_ONCE(m->pool->overflowed, 1);
-	if (v & PART_BIT)
+	if (v & PART_BIT) {
+		WRITE_ONCE(m->pool->overflowed, 1);
 		return;
-	i = slot_of(m, v, &s);
-	if (i >= 0 && set_mark(m, s, (u64)i, true)) {
-		m->bytes += s->elem_size;
-		m->objects++;
 	}
+	i = slot_of(m, v, &s);
+	if (i < 0 || !set_mark(m, s, (u64)i, true))
+		return;
+	m->bytes += s->elem_size;
+	m->objects++;
+	/* only then is there more to be found, and an end to the passes */
+	if (s->scan > BW_SCAN_NONE)
+		WRITE_ONCE(m->pool->overflowed, 1);
 }
 
 /* The buffer is full: an empty one. False: there is none. */
