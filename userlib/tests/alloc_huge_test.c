@@ -65,7 +65,7 @@ static void what_fills_units_lies_in_them_and_is_zero(void)
 			EXPECT(bw_usable_size(p) >= n &&
 			       bw_usable_size(p) < n + UNIT);
 			EXPECT(rig_is_filled(p, n, 0));
-			memset(p, 0xa5, bw_usable_size(p));
+			memset(p, 0xa5, n);
 			bw_free(p);
 		}
 	EXPECT(!bw_mheap_check(h));
