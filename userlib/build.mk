@@ -78,6 +78,7 @@ bw-lib-src := \
 	userlib/src/sched/desc.c \
 	userlib/src/sched/desc_thread.c \
 	userlib/src/sched/env.c \
+	userlib/src/sched/fork.c \
 	userlib/src/sched/g.c \
 	userlib/src/sched/go.c \
 	userlib/src/sched/idle.c \
@@ -158,7 +159,7 @@ bw-test-src := userlib/src/backend/failnth.c
 bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_many_test \
-	alloc_fork_test alloc_huge_test alloc_oom_test \
+	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \
 	sizeclass_test pageheap_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
@@ -287,7 +288,8 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.
 bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
-	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test
+	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
+	sched_fork_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a

@@ -18,8 +18,8 @@
  * call says so (bw_block_begin()), then others run meanwhile at once.
  *
  * Calls for Gs are a fatal error elsewhere. Any thread may be made to count as
- * a G by bw_thread_attach(). In a child after fork() made by a G everything
- * here is a fatal error: it may exec or _exit.
+ * a G by bw_thread_attach(). In a child after fork() everything here is a fatal
+ * error: it may exec or _exit, or call bw_after_fork().
  *
  * BURROW_PROCS=n sets the number of Ps (default: the CPUs this process may use,
  * or less by its cgroups), BURROW_MAXTHREADS=n the threads at most (10000).
@@ -116,6 +116,18 @@ void bw_unlock_thread(void);
  */
 int bw_thread_attach(void);
 void bw_thread_detach(void);
+
+/*
+ * In a child of fork(), before anything else of burrow: it has no run, no Gs but
+ * in memory, and may have a bw_run() of its own, as often as it likes. The caller,
+ * a G or not, is a thread like any other from then on. What the parent waited for
+ * is not waited for: timers do not fire (they may be started again), tickers are
+ * not to be used. Nothing is known of descriptors; they are open as fork() left
+ * them, and burrow's own must not have been closed. Objects are there, and nothing
+ * collects them. 0; -EXDEV, -ENOMEM: there is no memory for it, and only exec and
+ * _exit are left. Elsewhere it does nothing.
+ */
+int bw_after_fork(void);
 
 /*
  * Sets the number of Ps, 1 to 1024, and returns what it was; 0 only asks. Gs

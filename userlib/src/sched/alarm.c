@@ -183,3 +183,9 @@ void bw_timer_fire(struct bw_p *p, struct bw_m *m,
 		bw_g_put_all(&unused);
 	}
 }
+
+void bw_alarms_forked(void)
+{
+	bw_lock_init(&list.lock, BW_RANK_ALARMS);
+	list.free = NULL;
+}

@@ -213,7 +213,7 @@ int bw_run(int (*fn)(void *arg), void *arg)
 	struct bw_m *m = bw_m_self();
 	struct bw_g *g;
 
-	if (bw_sched.forked)
+	if (bw_sched.cut_off)
 		bw_m_need("bw_run");
 	if (m && !m->implied)
 		bw_fatal("bw_run() by G %llu: a run is not part of another",
@@ -234,6 +234,11 @@ int bw_run(int (*fn)(void *arg), void *arg)
 	/* pairs with the next bw_run() */
 	smp_store_release(&running, 0);
 	return bw_sched.result;
+}
+
+void bw_run_forked(void)
+{
+	WRITE_ONCE(running, 0);
 }
 
 bool bw_is_running(void)

@@ -199,3 +199,26 @@ void bw_forget(int fd)
 	if (d)
 		forget(d);
 }
+
+static void desc_forked(struct bw_desc *d)
+{
+	u32 dir;
+
+	bw_lock_init(&d->lock, BW_RANK_DESC);
+	for (dir = 0; dir < BW_NR_DIRS; dir++) {
+		d->queue[dir] = NULL;
+		d->nr_queued[dir] = 0;
+	}
+	d->threads = NULL;
+	d->refs = 0;
+	forget(d);
+}
+
+void bw_descs_forked(void)
+{
+	u32 i, k;
+
+	for (i = 0; i < CHUNKS; i++)
+		for (k = 0; chunk[i] && k < CHUNK; k++)
+			desc_forked(&chunk[i][k]);
+}

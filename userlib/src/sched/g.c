@@ -267,6 +267,38 @@ bool bw_g_drop(struct bw_g *g)
 	return true;
 }
 
+/* In a child: nobody runs it, waits in it or knows it, but who stands on it. */
+static void renew(struct bw_g *g, void *here)
+{
+	size_t off = (size_t)((char *)here - g->stack);
+	struct bw_glist *list = g->cold ? &g_lists.cold : &g_lists.warm;
+
+	g->token = bw_timed_next(g->token, BW_TIMED_EMPTY);
+	g->wait = bw_timed_next(g->wait, BW_TIMED_EMPTY);
+	g->io = NULL;
+	g->m = NULL;
+	g->locks = 0;
+	g->late = false;
+	g->has_local = false;
+	memset(g->local, 0, sizeof(g->local));
+	bw_fiber_free(&g->fiber);
+	WRITE_ONCE(g->state, BW_G_FREE);
+	if (!g->stack)
+		list = &g_lists.bare;
+	else if (off < bw_sched.stack_bytes)
+		return;		/* W2 */
+	bw_glist_add(list, g);
+}
+
+void bw_gs_forked(const void *here)
+{
+	bw_lock_init(&g_lists.lock, BW_RANK_GS);
+	g_lists.warm = (struct bw_glist){ .nr = 0 };
+	g_lists.cold = (struct bw_glist){ .nr = 0 };
+	g_lists.bare = (struct bw_glist){ .nr = 0 };
+	bw_g_each(renew, (void *)here);
+}
+
 size_t bw_g_entry(const struct bw_g *g, char *buf, size_t size)
 {
 	size_t len;

@@ -63,6 +63,13 @@ int bw_poll_init(void)
 	return bw_parker_init(&idle_clock.parker, bw_sched.heap);
 }
 
+int bw_poll_forked(void)
+{
+	idle_clock.until = 0;
+	idle_clock.taken = 0;
+	return bw_poll_init();
+}
+
 void bw_poll_poke(u64 when)
 {
 	u64 until = load_seq(&idle_clock.until);

@@ -55,9 +55,9 @@ __attribute__((noinline)) int *bw_errno_here(void)
 
 static __noreturn __cold void misuse(const struct bw_m *m, const char *who)
 {
-	if (bw_sched.forked)
+	if (bw_sched.cut_off)
 		bw_fatal("%s() in a child after fork(), which may exec or "
-			 "_exit", who);
+			 "_exit, or call bw_after_fork() first", who);
 	if (!m || m->implied || m->helper)
 		bw_fatal("%s() from a thread that is not attached", who);
 	bw_fatal("%s() by G %llu between bw_block_begin() and bw_block_end()",
@@ -423,6 +423,19 @@ static void in_child(void)
 	self_set(NULL);
 	bw_stop_forked();
 	bw_sched.forked = true;
+	bw_sched.cut_off = true;
+}
+
+void bw_ms_forked(void)
+{
+	bw_sched.all_m = NULL;
+	bw_sched.idle_m = NULL;
+	bw_sched.free_m = NULL;
+	bw_sched.dead_m = NULL;
+	bw_sched.nr_m = 0;
+	bw_sched.nr_idle_m = 0;
+	bw_sched.nr_blocked = 0;
+	bw_sched.nr_lost = 0;
 }
 
 void bw_m_fork_init(void)
@@ -484,7 +497,7 @@ int bw_thread_attach(void)
 {
 	struct bw_m *m = bw_m_self();
 
-	if (bw_sched.forked)
+	if (bw_sched.cut_off)
 		misuse(NULL, "bw_thread_attach");
 	if (!m)
 		return attach(true, false);

@@ -503,3 +503,14 @@ void bw_netpoll_clean(void)
 {
 	__atomic_store_n(&netpoll.waiting, 0, __ATOMIC_SEQ_CST);
 }
+
+void bw_netpoll_forked(void)
+{
+	if (netpoll.fd >= 0) {
+		close(netpoll.wake_fd);
+		close(netpoll.fd);
+	}
+	netpoll.fd = -1;
+	netpoll.waiting = 0;
+	bw_lock_init(&netpoll.lock, BW_RANK_NETPOLL);
+}

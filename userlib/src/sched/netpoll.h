@@ -160,4 +160,8 @@ void bw_netpoll_wake(void);
 /* The run is over. */
 void bw_netpoll_clean(void);
 
+/* fork.c: nobody waits, and nothing is known of any descriptor. */
+void bw_descs_forked(void);
+void bw_netpoll_forked(void);
+
 #endif

@@ -33,6 +33,22 @@ int bw_p_make(u32 id)
 	return 0;
 }
 
+/* The number and the Ps are in two pages (W1 in fork.c). */
+void bw_ps_forked(void)
+{
+	u32 i;
+
+	for (i = 0; i < bw_sched.nr_made && bw_sched.p[i]; i++) {
+		struct bw_p *p = bw_sched.p[i];
+
+		memset(p, 0, sizeof(*p));
+		p->id = i;
+		p->fair = TICKS_TO_GLOBAL;
+		bw_timers_init(&p->timers);
+	}
+	bw_sched.nr_made = i;
+}
+
 static void status_set(struct bw_p *p, enum bw_p_status s)
 {
 	/* pairs with who looks before it takes the P */

@@ -148,7 +148,7 @@ void bw_ready(struct bw_g *g)
 {
 	u64 old = READ_ONCE(g->token), new;
 
-	if (unlikely(bw_sched.forked))
+	if (unlikely(bw_sched.cut_off))
 		bw_m_need("bw_ready");
 	do {
 		new = old & ~BW_TIMED_MASK;

@@ -24,7 +24,7 @@ static void on_quit(int sig)
 {
 	int saved = errno;
 
-	if (bw_is_running() && !bw_sched.forked) {
+	if (bw_is_running() && !bw_sched.cut_off) {
 		/* pairs with bw_quit_is_wanted(), by the token if not sooner */
 		__atomic_store_n(&wanted, 1, __ATOMIC_SEQ_CST);
 		bw_sysmon_poke();

@@ -270,6 +270,7 @@ enum bw_ask {
  * @first:	the first G, until it ends				[atomic]
  * @result:	what bw_run() returns					[first]
  * @forked:	this is a child						[atomic]
+ * @cut_off:	and it did not call bw_after_fork()			[atomic]
  */
 struct bw_sched {
 	struct bw_heap *heap;
@@ -288,6 +289,7 @@ struct bw_sched {
 	u32 run;
 	bool ending;
 	bool forked;
+	bool cut_off;
 	u32 nr_helpers;
 	u32 nr_attached;
 	struct bw_g *first;
@@ -576,6 +578,14 @@ void bw_stack_canary(char *slot);
 bool bw_stack_is_whole(const char *slot);
 /* Is this address in the guard of @slot? */
 bool bw_stack_guards(const char *slot, const void *addr);
+
+/* fork.c: bw_after_fork() of each file; @here is on the caller's stack. */
+void bw_ms_forked(void);
+void bw_ps_forked(void);
+void bw_gs_forked(const void *here);
+void bw_alarms_forked(void);
+void bw_run_forked(void);
+int bw_poll_forked(void);
 
 /* boot.c */
 void bw_sched_init(void);

@@ -487,5 +487,6 @@ void bw_stop_forked(void)
 {
 	WRITE_ONCE(world.stopping, 0);
 	WRITE_ONCE(world.owner, BW_LOCK_FREE);
+	WRITE_ONCE(world.by, NULL);
 	WRITE_ONCE(bw_section.asked, 0);
 }
