@@ -246,6 +246,7 @@ static void m_make(struct bw_p *p, bool spinning, u32 nr)
 	m->g = NULL;
 	m->locked = NULL;
 	m->spinning = spinning;
+	m->woken = spinning;
 	m->attached = false;
 	m->implied = false;
 	m->helper = false;
@@ -301,6 +302,7 @@ void bw_m_start(struct bw_p *p, bool spinning)
 		return;
 	}
 	m->spinning = spinning;
+	m->woken = spinning;
 	bw_parker_unpark(&m->parker);
 }
 

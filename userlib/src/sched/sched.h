@@ -160,6 +160,7 @@ struct bw_call {
  * @commit_arg:	its argument						[owner]
  * @locked:	the only G it may run, or NULL				[owner]
  * @spinning:	it has no work and looks for some			[owner]
+ * @woken:	it was to look for work, and found none yet		[owner]
  * @attached:	somebody else's thread					[const]
  * @implied:	the same, and nobody asked for it: it has objects	[owner]
  * @helper:	a thread of the collector's, without anything of Gs'	[const]
@@ -188,6 +189,7 @@ struct bw_m {
 	u32 after;
 	struct bw_fp fp;
 	bool spinning;
+	bool woken;
 	bool attached;
 	bool implied;
 	bool helper;

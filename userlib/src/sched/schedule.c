@@ -38,7 +38,8 @@
  * - it counts as work for those who look only when it stays for 3 us while its
  *   P runs one and the same G (steal_next());
  * - for it alone a M is woken only now and then: each time in a row that was in
- *   vain doubles the number of times that are left out (bw_wake_slow());
+ *   vain doubles the number of times that are left out (bw_wake_slow()). In
+ *   vain is what found nothing at all, not what ran something first;
  * - sysmon looks for such Gs, at 10 ms at the latest; who leaves a G to sysmon
  *   sees to it that sysmon is awake.
  *
@@ -178,6 +179,8 @@ bool bw_work_anywhere(void)
 void bw_spin_end(struct bw_m *m, bool found)
 {
 	m->spinning = false;
+	if (found)
+		m->woken = false;
 	/* pairs with submitters: they see this, or we what they submitted */
 	__atomic_fetch_sub(&bw_sched.nr_spinning, 1, __ATOMIC_SEQ_CST);
 	if (found && READ_ONCE(bw_sched.nr_futile))
@@ -312,7 +315,10 @@ static struct bw_g *find(struct bw_m *m)
 out:
 	bw_unlock(&bw_sched.lock);
 	if (!m->p && m->spinning) {
-		fetch_add_relaxed(&bw_sched.nr_futile, 1);
+		/* who ran something before it looked was not woken in vain */
+		if (m->woken)
+			fetch_add_relaxed(&bw_sched.nr_futile, 1);
+		m->woken = false;
 		bw_spin_end(m, false);
 		if (bw_work_anywhere())
 			spin_again(m);
