@@ -106,6 +106,7 @@ bw-lib-src := \
 	userlib/src/sched/ticker.c \
 	userlib/src/sched/timer.c \
 	userlib/src/heap/anchor.c \
+	userlib/src/heap/copy.c \
 	userlib/src/heap/sizeclass.c \
 	userlib/src/heap/mspan.c \
 	userlib/src/heap/pageheap.c \

@@ -4,6 +4,7 @@
 # libburrow-malloc came into it (heap/anchor.h). BUILD/oneheap has the programs:
 #	plain	neither		so	libburrow.so
 #	a, nopie	libburrow.a	so-malloc, malloc-so	both, in that order
+#	stop	oneheap_stop.c
 # Prints TAP.
 set -u
 unset BURROW LD_PRELOAD
@@ -58,6 +59,8 @@ is one "both by dlopen(), to themselves, libburrow first" "$dir/plain" \
 	"local:$lib" "local:$malloc"
 is one "both by dlopen(), to themselves, the malloc first" "$dir/plain" \
 	"local:$malloc" "local:$lib"
+is whole "a stop waits for sections of the malloc, another copy of the library" \
+	"$preload" "$dir/stop"
 is "burrow: fatal: libburrow and libburrow-malloc of this process are not of" \
 	"a malloc of another version is one clear line" \
 	LD_PRELOAD="$other" "$dir/so"

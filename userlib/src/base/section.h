@@ -20,6 +20,8 @@
  * X2. Who lowers the count to 0 looks at @asked after it did, and a handler that
  *     sees another count than 0 has set @asked: one of them stops the thread.
  * X3. Sections nest, and each ends in the thread in which it began.
+ * X4. A process may have several copies of this (heap/anchor.h). Who stops a
+ *     thread looks at the sections of all of them (heap/copy.h).
  *
  * Rejected: a flag in the mcache that each bw_alloc() sets and clears (0.4 ns a
  * call); going back to the beginning of a leaf (compilers reuse the registers
@@ -95,12 +97,6 @@ static inline void bw_leaf_end(void)
 {
 	if (BW_LEAF_COUNTS)
 		bw_section_end();
-}
-
-static inline bool bw_leaf_has(uintptr_t pc)
-{
-	return pc - (uintptr_t)__start_bw_leaf <
-	       (uintptr_t)__stop_bw_leaf - (uintptr_t)__start_bw_leaf;
 }
 
 #endif

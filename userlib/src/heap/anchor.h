@@ -12,7 +12,8 @@
  * process (STB_GNU_UNIQUE, anchor_so.S), also for what dlopen() brought with
  * RTLD_LOCAL; who comes first opens the heap, and its code is the backend's.
  * What each copy keeps for itself is what no other looks at: the threads'
- * mcaches, the malloc's stacks, options, messages.
+ * mcaches, the malloc's stacks, options, messages. Each has sections of its own
+ * (base/section.h), too, and those matter to who stops threads: @copies.
  *
  * A program with libburrow.a asks for the symbol weakly. Where no library that
  * was there when the program was loaded has it, it has an anchor of its own:
@@ -30,8 +31,9 @@
 #ifndef BW_HEAP_ANCHOR_H
 #define BW_HEAP_ANCHOR_H
 
-#include "base/types.h"
+#include "base/section.h"
 
+struct bw_copy;
 struct bw_mheap;
 
 /**
@@ -39,16 +41,23 @@ struct bw_mheap;
  * @lock:	a word as in base/lock.h: of what follows
  * @layout:	of @heap, once that is there				[lock]
  * @heap:	the heap of the process, or NULL		[lock, atomic]
+ * @copies:	that use it (copy.h)				[lock, atomic]
+ * @hook:	for the sections of all of them				[lock]
  */
 struct bw_anchor {
 	u32 lock;
 	u32 pad;
 	u64 layout;
 	struct bw_mheap *heap;
-	u64 unused[5];
+	struct bw_copy *copies;
+	bw_section_fn *hook;
+	u64 unused[3];
 };
 
 /* The process's. */
 struct bw_anchor *bw_anchor(void);
+/* Its lock has no rank of ours: versions have one anchor, and many ranks. */
+void bw_anchor_lock(struct bw_anchor *a);
+void bw_anchor_unlock(struct bw_anchor *a);
 
 #endif

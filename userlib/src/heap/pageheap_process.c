@@ -16,6 +16,7 @@
 #include "backend/fork.h"
 #include "base/error.h"
 #include "base/throw.h"
+#include "copy.h"
 #include "mcache_hook.h"
 #include "pageheap_inside.h"
 
@@ -24,7 +25,7 @@
  * goes up with a change that no size shows.
  */
 #ifndef BW_HEAP_LAYOUT_NR
-#define BW_HEAP_LAYOUT_NR	1
+#define BW_HEAP_LAYOUT_NR	2
 #endif
 #define LAYOUT		((u64)BW_HEAP_LAYOUT_NR << 56 ^ \
 			 (u64)sizeof(struct bw_mheap) << 32 ^ \
@@ -39,21 +40,6 @@ static struct bw_mheap *opened;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static int fork_err;
-
-/* Its lock has no rank of ours: versions have one anchor, and many ranks. */
-static void anchor_lock(struct bw_anchor *a)
-{
-	if (BW_DEBUG)
-		bw_lock_rank_push(BW_RANK_MHEAP_OPEN);
-	bw_word_lock(&a->lock);
-}
-
-static void anchor_unlock(struct bw_anchor *a)
-{
-	bw_word_unlock(&a->lock);
-	if (BW_DEBUG)
-		bw_lock_rank_pop(BW_RANK_MHEAP_OPEN);
-}
 
 /* Of one rank, so without. */
 static void fork_prepare(void)
@@ -177,16 +163,18 @@ int bw_mheap_get(struct bw_mheap **out)
 	int err;
 
 	*out = bw_mheap_peek();
-	if (likely(*out))
+	if (likely(*out && bw_copy_has_joined()))
 		return 0;
 	pthread_once(&once, register_handlers);
 	if (fork_err)
 		return fork_err;
-	anchor_lock(a);
+	bw_anchor_lock(a);
 	err = a->heap ? layout_check(a) : process_open(a);
-	if (!err)
+	if (!err) {
 		*out = a->heap;
-	anchor_unlock(a);
+		bw_copy_join_locked(a);
+	}
+	bw_anchor_unlock(a);
 	return err;
 }
 

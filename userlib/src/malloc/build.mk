@@ -174,7 +174,7 @@ uninstall-malloc:
 		$(bw-dest)/lib/$(notdir $(bw-malloc-so))
 
 # One heap in a process, however the two came into it.
-bw-oneheap := $(addprefix $(O)/oneheap/,plain so a nopie so-malloc malloc-so \
+bw-oneheap := $(addprefix $(O)/oneheap/,plain so a nopie so-malloc malloc-so stop \
 	libburrow-malloc-other.so)
 bw-oneheap-cc = $(CC) -O1 -g -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Werror \
 	-fno-builtin -pthread -Iuserlib/include -Iuapi -o $@ \
@@ -205,9 +205,13 @@ $(O)/oneheap/a:
 $(O)/oneheap/nopie:
 	@$(bw-oneheap-cc) -DHAS_BURROW=1 -fno-pie -no-pie $(O)/libburrow.a -ldl
 
+$(O)/oneheap/stop: userlib/tests/oneheap_stop.c
+	@$(CC) $(bw-cflags) $(bw-flags-rel) -fno-builtin -MF $@.d -o $@ $< \
+		$(O)/libburrow.a
+
 # One that thinks otherwise of what a heap looks like.
 $(O)/oneheap/libburrow-malloc-other.so: userlib/src/heap/pageheap_process.c
-	@$(CC) $(bw-cflags) $(bw-flags-rel) -DBW_HEAP_LAYOUT_NR=2 -c \
+	@$(CC) $(bw-cflags) $(bw-flags-rel) -DBW_HEAP_LAYOUT_NR=99 -c \
 		-o $(O)/oneheap/other.o userlib/src/heap/pageheap_process.c
 	@$(CC) $(CFLAGS) -shared -pthread -Wl,-z,defs,-z,now,-z,nodelete \
 		-Wl,--version-script=userlib/libburrow-malloc.map -o $@ \

@@ -317,7 +317,7 @@ void bw_depots_reset_locks(void)
 {
 	u32 cls;
 
-	WRITE_ONCE(bw_mag_lock()->word, BW_LOCK_FREE);
+	bw_word_reset(&bw_mag_lock()->word);
 	for (cls = BW_MALLOC_CLASS_MIN; cls < BW_MALLOC_CLASSES; cls++)
 		bw_word_reset(&bw_depot[cls].lock.word);
 }

@@ -50,6 +50,7 @@
 #include <unistd.h>
 
 #include "base/futex.h"
+#include "heap/copy.h"
 #include "sched.h"
 
 #define SECOND	1000000000ULL
@@ -328,7 +329,7 @@ void bw_world_stop(const char *why)
 	int saved = errno;
 	u32 from, nr;
 
-	if (!m || m->inside || bw_section.count)
+	if (!m || m->inside || bw_copies_count())
 		bw_fatal("bw_world_stop() from where it must not be called: "
 			 "%s", why);
 	own();
@@ -414,9 +415,9 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 		return;
 	if (READ_ONCE(m->inside)) {
 		fetch_or(&m->asked, BW_ASK_STOP);
-	} else if (READ_ONCE(bw_section.count)) {
-		WRITE_ONCE(bw_section.asked, 1);
-	} else if (!BW_LEAF_COUNTS && bw_leaf_has(pc_of(uc))) {
+	} else if (bw_copies_ask()) {
+		;	/* section_ended() comes */
+	} else if (bw_copies_leaf_has(pc_of(uc))) {
 		__atomic_store_n(&m->rest.again, 1, __ATOMIC_SEQ_CST);
 		__atomic_store_n(&world.again, 1, __ATOMIC_SEQ_CST);
 		tell_stopper(true);
@@ -449,15 +450,14 @@ void bw_stop_now(struct bw_m *m)
 {
 	int saved = errno;
 
-	if (bw_section.count)
-		WRITE_ONCE(bw_section.asked, 1);
-	else if (load_seq(&world.stopping) && READ_ONCE(world.by) != m &&
-		 my_tid() == m->rest.tid)	/* or else a child of fork() */
+	if (!bw_copies_ask() && load_seq(&world.stopping) &&
+	    READ_ONCE(world.by) != m &&
+	    my_tid() == m->rest.tid)	/* or else a child of fork() */
 		syscall(SYS_tgkill, getpid(), m->rest.tid, BW_STOP_SIGNAL);
 	errno = saved;
 }
 
-/* The end of a section in the rooms below. */
+/* The end of a section in the rooms below, those of other copies too. */
 static void section_ended(void)
 {
 	struct bw_m *m = bw_m_self();
@@ -480,7 +480,7 @@ void bw_stop_init(void)
 	sigfillset(&sa.sa_mask);
 	if (sigaction(BW_STOP_SIGNAL, &sa, NULL))
 		bw_throw("no handler for stopping the world");
-	WRITE_ONCE(bw_section_hook, section_ended);
+	bw_copies_hook(section_ended);
 }
 
 void bw_stop_forked(void)
@@ -488,5 +488,5 @@ void bw_stop_forked(void)
 	WRITE_ONCE(world.stopping, 0);
 	WRITE_ONCE(world.owner, BW_LOCK_FREE);
 	WRITE_ONCE(world.by, NULL);
-	WRITE_ONCE(bw_section.asked, 0);
+	bw_copies_unask();
 }
