@@ -205,7 +205,8 @@ static void *m_main(void *arg)
 
 	fiber_thread(m);
 	m->signal_stack = bw_signal_stack_make();
-	m->inside = 1;
+	/* sysmon may still look at whose @m this was (bw_p_preempt()) */
+	WRITE_ONCE(m->inside, 1);
 	self_set(m);
 	bw_rest_join(m);
 	m->next_p = NULL;
@@ -471,7 +472,7 @@ static int attach(bool attached, bool helper)
 	g->name = NULL;
 	bw_g_move(g, BW_G_FREE, BW_G_RUNNING);
 	fetch_add_relaxed(&bw_sched.nr_attached, attached);
-	m->inside = 1;
+	WRITE_ONCE(m->inside, 1);
 	self_set(m);
 	bw_rest_join(m);
 	bw_m_exit(m);

@@ -311,9 +311,13 @@ static void own(void)
 
 	if (try_cmpxchg(&world.owner, &old, BW_LOCK_HELD))
 		return;
-	/* pairs with disown(); as bw_lock_slow(), but in no section (O3) */
+	/*
+	 * pairs with disown(); as bw_lock_slow(), but in no section (O3). A
+	 * thread sanitizer stops it only between two of these.
+	 */
 	while (xchg(&world.owner, BW_LOCK_CONTENDED) != BW_LOCK_FREE)
-		bw_futex_wait(&world.owner, BW_LOCK_CONTENDED, 0);
+		bw_futex_wait(&world.owner, BW_LOCK_CONTENDED,
+			      BW_TSAN ? now_ns() + SECOND / 200 : 0);
 }
 
 static void disown(void)
