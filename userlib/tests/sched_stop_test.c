@@ -445,7 +445,7 @@ static struct waiter {
 	long ran_unscanned;
 	long here;
 } waiters[WAITERS];
-static long cycle_on;
+static long cycle_on;	/* its number, or 0 */
 
 __attribute__((no_sanitize_address, no_sanitize_thread))
 static void note_scan(const char *low, const char *end, void *arg)
@@ -461,6 +461,7 @@ static void note_scan(const char *low, const char *end, void *arg)
 static void waiter(void *arg)
 {
 	struct waiter *w = arg;
+	long on;
 
 	w->g = bw_self();
 	__atomic_store_n(&w->here, (long)__builtin_frame_address(0),
@@ -468,7 +469,9 @@ static void waiter(void *arg)
 	add(&alive, 1);
 	while (!get(&end)) {
 		bw_park();
-		if (get(&cycle_on) && !get(&w->scanned))
+		on = get(&cycle_on);
+		/* of this cycle, and not when the next one is being set up */
+		if (on && !get(&w->scanned) && get(&cycle_on) == on)
 			add(&w->ran_unscanned, 1);
 	}
 	add(&alive, -1);
@@ -490,7 +493,7 @@ static void scan_cycle(int lap)
 	bw_world_stop("scan");
 	bw_world_each_thread(note_scan, NULL);
 	bw_scan_begin(note_scan, NULL);
-	__atomic_store_n(&cycle_on, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&cycle_on, lap + 1, __ATOMIC_SEQ_CST);
 	bw_world_start();
 	countdown_init(&c, 2);
 	bw_go(scanner, &c);
