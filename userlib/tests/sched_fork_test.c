@@ -129,6 +129,9 @@ static long count_gs(void)
 	return n;
 }
 
+/* Descriptors that Gs of the parent wait for, while it has such. */
+static int awaited[2] = { -1, -1 };
+
 /* In the child, wherever it stands. */
 static void child_runs(void)
 {
@@ -136,6 +139,12 @@ static void child_runs(void)
 	int more;
 
 	EXPECT(!bw_after_fork());
+	/* it can sleep, and does not only try to */
+	EXPECT(bw_parker_park_until(&bw_sched.done, 1) == -ETIMEDOUT);
+	EXPECT(bw_parker_park_until(&bw_sched.sysmon, 1) == -ETIMEDOUT);
+	/* their numbers are for others */
+	if (awaited[0] >= 0 && awaited[1] >= 0)
+		EXPECT(!close(awaited[0]) && !close(awaited[1]));
 	had = count_gs();
 	EXPECT(!bw_self() && !bw_is_running());
 	for (more = 0; more < 2; more++)
@@ -186,6 +195,8 @@ static int busy(void *arg)
 	}
 	for (i = 0; i < GS; i++)
 		EXPECT(!bw_go(dreamer, NULL));
+	awaited[0] = fd[0];
+	awaited[1] = fd[1];
 	far = bw_timer_make(alarmed, NULL);
 	bw_timer_start(far, 100000);
 	bw_sleep(1000000);
@@ -196,6 +207,7 @@ static int busy(void *arg)
 		EXPECT(bw_read_until(fd[0], &byte, 1,
 				     bw_now() + 20000000000ULL) == 1);
 	}
+	awaited[0] = -1;
 	bw_close(fd[0]);
 	__atomic_store_n(&over, true, __ATOMIC_SEQ_CST);
 	return 0;
