@@ -358,10 +358,12 @@ $(bw-sched-progs): $(O)/libburrow.a
 examples: $(O)/examples/hello $(O)/examples/ring
 
 .PHONY: bench-sched
-bench-sched: $(O)/bench/sched_quick
+bench-sched: $(O)/bench/sched_quick $(O)/bench/stop_bench
 	@for procs in 1 2; do \
 		echo "# $$procs Ps: least, median, most ns"; \
 		BURROW_PROCS=$$procs $< || exit; \
+		echo "# $$procs Ps, stops: median, 99th percentile, most us"; \
+		BURROW_PROCS=$$procs $(O)/bench/stop_bench || exit; \
 	done
 
 $(O)/bench/sched_peers: $(O)/rel/userlib/bench/sched_peers.o \
@@ -376,7 +378,7 @@ $(O)/bench/sched_peers: $(O)/rel/userlib/bench/sched_peers.o \
 bench-sched-peers: $(O)/bench/sched_peers
 	@userlib/bench/sched_peers.sh $(O)/bench $< $(BENCH_SCHED)
 
-$(O)/bench/time_bench $(O)/bench/net_bench: $(O)/bench/%: \
+$(O)/bench/stop_bench $(O)/bench/time_bench $(O)/bench/net_bench: $(O)/bench/%: \
 		$(O)/rel/userlib/bench/%.o $(O)/libburrow.a
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
