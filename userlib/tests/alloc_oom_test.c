@@ -3,9 +3,6 @@
  * When memory runs out: each call says NULL and ENOMEM, what there is stays as it
  * was, and what is freed can be had again.
  */
-#include <fcntl.h>
-#include <sys/stat.h>
-
 #include "alloc_rig.h"
 #include "burrow.h"
 #include "oom_rig.h"
@@ -180,122 +177,11 @@ static void tiny_objects_run_out_as_others_do(void)
 	oom_end(&oom);
 }
 
-#define CGROUP		"/sys/fs/cgroup/burrow_oom"
-#define LIMIT		(48U << 20)
-#define MOST		8192U
-
-static bool file_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool good = fd >= 0 &&
-		    write(fd, text, strlen(text)) == (ssize_t)strlen(text);
-
-	if (fd >= 0)
-		close(fd);
-	return good;
-}
-
-static bool cgroup_limit(u32 bytes)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%u", bytes);
-	return file_write(CGROUP "/memory.max", text);
-}
-
-static bool cgroup_make(void)
-{
-	/* it may be there already */
-	file_write("/sys/fs/cgroup/cgroup.subtree_control", "+memory");
-	return (!mkdir(CGROUP, 0755) || errno == EEXIST) &&
-	       cgroup_limit(8 * LIMIT);
-}
-
-/*
- * U-words and descriptors come by touch, and that is killed at the limit: they are
- * to be there before it is set.
- */
-static void touch_all(u8 **p, size_t n)
-{
-	u32 i, nr = 2 * LIMIT / (u32)n;
-
-	for (i = 0; i < nr; i++)
-		p[i] = bw_alloc(n);
-	for (i = 0; i < nr; i++)
-		bw_free(p[i]);
-	empty(bw_mheap());
-}
-
-/* Objects of @n bytes until there are no more; how many. */
-static u32 take_all(u8 **p, size_t n)
-{
-	u32 nr;
-
-	for (nr = 0; nr < MOST; nr++) {
-		errno = 0;
-		p[nr] = bw_alloc(n);
-		if (!p[nr])
-			break;
-		memset(p[nr], (int)(nr % 255 + 1), n);
-	}
-	EXPECT(nr < MOST && errno == ENOMEM);
-	return nr;
-}
-
-static void in_cgroup(void *arg)
-{
-	static const size_t size[] = { 32768, 200000, 16384 };
-	static u8 *p[MOST];
-	u32 s, i, nr, again;
-
-	EXPECT(file_write(CGROUP "/cgroup.procs", "0"));
-	memset(p, 1, sizeof(p));
-	for (s = 0; s < ARRAY_SIZE(size); s++)
-		touch_all(p, size[s]);
-	EXPECT(cgroup_limit(LIMIT));
-	for (s = 0; s < ARRAY_SIZE(size); s++) {
-		nr = take_all(p, size[s]);
-		EXPECT(nr * size[s] > LIMIT / 2 && nr * size[s] < LIMIT);
-		for (i = 0; i < nr; i++) {
-			EXPECT(rig_is_filled(p[i], size[s],
-					     (u8)(i % 255 + 1)));
-			bw_free(p[i]);
-		}
-		EXPECT(!bw_mheap_check(bw_mheap()));
-		/* what was freed can be had again */
-		again = take_all(p, size[s]);
-		EXPECT(again >= nr - nr / 8);
-		printf("# %u of %zu bytes, then %u\n", nr, size[s], again);
-		for (i = 0; i < again; i++)
-			bw_free(p[i]);
-		empty(bw_mheap());
-		EXPECT(!bw_mheap_check(bw_mheap()));
-	}
-}
-
-static void at_the_limit_of_a_cgroup_it_is_ENOMEM_and_nobody_is_killed(void)
-{
-	char said[512];
-	int status;
-
-	if (!cgroup_make()) {
-		tap_skip("no memory cgroup can be made");
-		return;
-	}
-	status = rig_child(in_cgroup, NULL, said, sizeof(said));
-	if (!EXPECT(!status))
-		printf("# status %x, said: %s\n", (unsigned int)status, said);
-	EXPECT(!rmdir(CGROUP));
-}
-
 int main(void)
 {
 	/* nothing but what the test does */
 	setenv("BURROW_GC", "off", 1);
 	TEST(each_step_of_the_backend_may_fail_and_nothing_is_lost);
 	TEST(tiny_objects_run_out_as_others_do);
-	/* in user mode who goes beyond it is killed: memory comes by touch */
-	if (!strcmp(bw_mheap()->be->mode, "kernel"))
-		TEST(at_the_limit_of_a_cgroup_it_is_ENOMEM_and_nobody_is_killed);
 	return tap_end();
 }
