@@ -31,7 +31,8 @@ static u64 hide(const void *p)
 	return ~(u64)(uintptr_t)p;
 }
 
-static bool is_there(u64 secret)
+/* Not inline: its caller would have the pointer in a register, a root. */
+static __attribute__((noinline)) bool is_there(u64 secret)
 {
 	struct bw_mspan *s;
 	void *p = (void *)(uintptr_t)~secret;

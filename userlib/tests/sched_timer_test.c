@@ -282,7 +282,7 @@ static int simple_timers(void *arg)
 	struct bw_timer *t = bw_timer_make(fires, NULL), *r;
 	u64 at;
 
-	nr_fired = 0;
+	WRITE_ONCE(nr_fired, 0);
 	EXPECT(!bw_timer_stop(t));
 	EXPECT(bw_timer_start(t, 3600 * 1000 * MS) == 0);
 	EXPECT(bw_timer_reset(t, BW_FOREVER - 5) == 1);
@@ -317,7 +317,7 @@ static int stopped_at_last(void *arg)
 	struct bw_timed_entry e = { .word = (u64 *)t };
 	int i;
 
-	nr_fired = 0;
+	WRITE_ONCE(nr_fired, 0);
 	bw_timer_start(t, 3600 * 1000 * MS);
 	e.value = *e.word;
 	bw_timer_stop(t);
@@ -391,7 +391,7 @@ static int busy(void *arg)
 	struct countdown c;
 	int i, n = BW_TSAN ? 300 : 1000;
 
-	nr_fired = 0;
+	WRITE_ONCE(nr_fired, 0);
 	bw_procs(2);
 	countdown_init(&c, n);
 	for (i = 0; i < n; i++)
@@ -413,7 +413,7 @@ static int computes(void *arg)
 	struct bw_timer *t = bw_timer_make(fires, NULL);
 	int i;
 
-	nr_fired = 0;
+	WRITE_ONCE(nr_fired, 0);
 	/* the other P goes idle first */
 	bw_sleep(20 * MS);
 	for (i = 1; i <= 3; i++) {
@@ -437,7 +437,7 @@ static int hand_over(void *arg)
 	int lap, i;
 
 	for (lap = 0; lap < 10; lap++) {
-		nr_fired = 0;
+		WRITE_ONCE(nr_fired, 0);
 		bw_procs(8);
 		countdown_init(&c, 50);
 		for (i = 0; i < 50; i++)
@@ -561,7 +561,7 @@ static int with_thread(void *arg)
 {
 	pthread_t t;
 
-	nr_fired = 0;
+	WRITE_ONCE(nr_fired, 0);
 	pthread_create(&t, NULL, in_a_thread, &seed);
 	/* nothing but sleeping: it is the thread's timer that ends it */
 	while (!READ_ONCE(nr_fired))
@@ -608,7 +608,7 @@ static int tickers(void *arg)
 	bw_sleep(10 * MS);
 	EXPECT(bw_ticker_wait(ticker) >= 9);
 	for (i = 0; i < (RIG_SLOW ? 20 : 200); i++) {
-		nr_fired = 0;
+		WRITE_ONCE(nr_fired, 0);
 		countdown_init(&c, 1);
 		bw_ticker_reset(ticker, 20 * US);
 		bw_go(waits_for_ticks, &c);
@@ -664,7 +664,7 @@ static void a_run_that_ends_stops_its_timers(void)
 	int lap, i;
 
 	for (lap = 0; lap < 5; lap++) {
-		nr_fired = 0;
+		WRITE_ONCE(nr_fired, 0);
 		for (i = 0; i < 50; i++)
 			t[i] = bw_timer_make(fires, NULL);
 		bw_run(leave_timers, t);
