@@ -8,7 +8,7 @@ tap=$3
 
 mkdir -p "$(dirname "$tap")"
 want=$(sed -n 's/^\t\([a-z_0-9]*\);$/\1/p' "$map" | sort)
-have=$(nm -D --defined-only "$lib" | awk '$2 ~ /^[TWu]$/ { print $3 }' |
+have=$(nm -D --defined-only "$lib" | awk '$2 ~ /^[TWuBDR]$/ { print $3 }' |
 	sed 's/@.*//' | sort)
 if [ -n "$want" ] && [ "$want" = "$have" ]; then
 	verdict=ok
