@@ -74,7 +74,7 @@ static bool every_border_is_crossed(void)
 /* The words are one arena's, for all: what is refused has written none. */
 static bool refuses_to_grow(u32 npages)
 {
-	const struct bw_span_req one = { .npages = 1 };
+	struct bw_span_req one = { .npages = 1 };
 	struct bw_run run, tail;
 
 	return !bw_core_span_alloc(&core, &one, &run) &&

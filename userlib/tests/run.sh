@@ -16,7 +16,9 @@ one()
 	bad=0
 	options=
 	[ "$3" = "${3#*@}" ] || options=$(echo "${3#*@}" | tr + ,)
-	env ${options:+"BURROW=$options"} "$1/${3%@*}" > "$tap" 2> "$tap.err"
+	# one that hangs is a failure, not the end of all the others
+	env ${options:+"BURROW=$options"} timeout -k 10 600 "$1/${3%@*}" \
+		> "$tap" 2> "$tap.err"
 	status=$?
 	if [ $status -ne 0 ]; then
 		bad=1

@@ -343,6 +343,8 @@ __attribute__((noinline)) static long dip(size_t bytes)
 
 	/* all of it: a canary sees only what is written */
 	memset((void *)room, (char)bytes | 1, sizeof(room));
+	/* the room is seen by others: this is no loop in disguise */
+	__asm__ volatile("" : : "r" (room) : "memory");
 	return bytes < 256 ? 0 : 1 + dip(bytes - 256) + room[0];
 }
 

@@ -315,68 +315,6 @@ static void a_pair_that_readies_each_other_starves_no_queue(void)
 	run_it(fairness);
 }
 
-#define WAKES	100
-
-static long wakes_seen;
-static struct bw_g *woken_one;
-
-static void is_woken(void *arg)
-{
-	struct countdown *c = arg;
-	long i;
-
-	__atomic_store_n(&woken_one, bw_self(), __ATOMIC_SEQ_CST);
-	for (i = 0; i < WAKES; i++) {
-		while (__atomic_load_n(&c->left, __ATOMIC_SEQ_CST) <= i + 1)
-			bw_park();
-		__atomic_store_n(&wakes_seen, i + 1, __ATOMIC_SEQ_CST);
-	}
-	countdown_done(c + 1);
-}
-
-/* Without a call, so that the other P is the only one there is for a G. */
-static void wait_for_other_p(void)
-{
-	while (load_seq(&bw_sched.nr_idle_p) != 1 ||
-	       load_seq(&bw_sched.nr_spinning))
-		bw_cpu_relax();
-}
-
-/* The first count is how far the G may go, the second that of its end. */
-static int wakes(void *arg)
-{
-	static struct countdown c[2];
-	long i, futile = 0;
-
-	bw_procs(2);
-	countdown_init(&c[0], 1);
-	countdown_init(&c[1], 1);
-	wakes_seen = 0;
-	woken_one = NULL;
-	bw_go(is_woken, c);
-	while (!__atomic_load_n(&woken_one, __ATOMIC_SEQ_CST))
-		bw_cpu_relax();
-	for (i = 0; i < WAKES; i++) {
-		wait_for_other_p();
-		add(&c[0].left, 1);
-		bw_ready(woken_one);
-		while (__atomic_load_n(&wakes_seen, __ATOMIC_SEQ_CST) <= i)
-			bw_cpu_relax();
-		wait_for_other_p();
-		futile += !!READ_ONCE(bw_sched.nr_futile);
-	}
-	countdown_wait(&c[1]);
-	/* sysmon may have woken one more now and then */
-	EXPECT(futile < WAKES / 2);
-	bw_procs(4);
-	return 0;
-}
-
-static void a_thread_that_ran_what_it_was_woken_for_was_not_woken_in_vain(void)
-{
-	run_it(wakes);
-}
-
 int main(void)
 {
 	setenv("BURROW_PROCS", "4", 0);
@@ -385,7 +323,6 @@ int main(void)
 	TEST(tokens_go_round_a_ring_of_Gs);
 	TEST(a_G_in_a_wait_list_is_readied_once);
 	TEST(a_pair_that_readies_each_other_starves_no_queue);
-	TEST(a_thread_that_ran_what_it_was_woken_for_was_not_woken_in_vain);
 	TEST(Gs_do_everything_while_the_number_of_Ps_changes);
 	TEST(a_run_may_end_in_the_middle_of_everything);
 	return tap_end();
