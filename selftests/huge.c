@@ -468,9 +468,11 @@ static int blocks_fail(bool fail)
 	size_t i;
 	int r = 0;
 
+	/* off the other way round: the next knob must not fail for this one */
 	for (i = 0; i < NR(knobs) && !r; i++)
-		r = file_write(knobs[i].knob,
-			       fail ? knobs[i].on : knobs[i].off);
+		r = fail ? file_write(knobs[i].knob, knobs[i].on) :
+			   file_write(knobs[NR(knobs) - 1 - i].knob,
+				      knobs[NR(knobs) - 1 - i].off);
 	return r;
 }
 
