@@ -121,9 +121,7 @@ check-malloc: $(bw-malloc-so) $(bw-malloc-runs:%=$(O)/%) \
 	@bash userlib/tests/preload.sh $(O) $(RESULTS) $(bw-malloc-tests-preload)
 
 # For a machine with the module, and a VM: BURROW_MODE=kernel malloc_api_test.
-# malloc_fork_test does not end in kernel mode yet: not among these
-bw-malloc-static := $(patsubst %,$(O)/static/%, \
-	$(filter-out malloc_fork_test,$(bw-malloc-tests-preload)))
+bw-malloc-static := $(bw-malloc-tests-preload:%=$(O)/static/%)
 
 # And what make bench-vm ONLY=malloc runs.
 -include $(O)/rel/userlib/bench/malloc_fault.d
