@@ -9,7 +9,7 @@
  *	thread_mappings()	arenas that come and go; mprotect, madvise,
  *				munmap and mremap of views
  *	thread_pins()		vmsplice, process_vm_*, io_uring's fixed buffers,
- *				direct I/O where there is a disk in memory
+ *				direct I/O where there is a disk (debug kernel)
  *	thread_harvests()	asks what was written
  *	thread_shrinks()	drop_caches
  *	child_hogs()		ordinary memory, in the same memory cgroup

@@ -226,7 +226,7 @@ static void *thread_mappings(void *arg)
 	return NULL;
 }
 
-#define STORM_DISK	"/dev/ram0"	/* where the kernel has one */
+#define STORM_DISK	"/dev/ram0"	/* the debug kernel has it */
 #define PIN_PAGES	4U
 #define PIN_BYTES	(PIN_PAGES * BURROW_PAGE_SIZE)
 
