@@ -82,6 +82,7 @@ bw-lib-src := \
 	userlib/src/sched/g.c \
 	userlib/src/sched/go.c \
 	userlib/src/sched/idle.c \
+	userlib/src/sched/look.c \
 	userlib/src/sched/io.c \
 	userlib/src/sched/io_calls.c \
 	userlib/src/sched/io_socket.c \

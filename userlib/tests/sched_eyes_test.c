@@ -287,6 +287,129 @@ static void SIGQUIT_shows_every_G_and_ends_with_status_2(void)
 	check_dump();
 }
 
+/* Loops without a call, on a G's stack and on a thread's own. */
+static u32 looping;
+
+__attribute__((noinline)) static void loops_in(void)
+{
+	__atomic_add_fetch(&looping, 1, __ATOMIC_SEQ_CST);
+	while (load_seq(&looping))
+		bw_cpu_relax();
+}
+
+__attribute__((noinline)) static void loops_deep(int n)
+{
+	volatile char room[500];
+
+	room[n] = 1;
+	loops_in();
+	add(&depth, room[n]);
+}
+
+static void looper(void *arg)
+{
+	loops_deep((int)(long)arg);
+	add(&depth, 1);
+}
+
+static void *attached_looper(void *arg)
+{
+	EXPECT(!bw_thread_attach());
+	looper(arg);
+	return NULL;
+}
+
+static void *attached_parker(void *arg)
+{
+	EXPECT(!bw_thread_attach());
+	__atomic_add_fetch(&looping, 1, __ATOMIC_SEQ_CST);
+	second((int)(long)arg);
+	return NULL;
+}
+
+/* Nobody's thread, once all are where they are to be seen. */
+static void *quits_when_all_loop(void *arg)
+{
+	while (load_seq(&looping) < 4)
+		sched_yield();
+	quit_signal();
+	return NULL;
+}
+
+static int quits_beside_loops(void *arg)
+{
+	pthread_t t;
+
+	bw_go_named("looper", looper, (void *)5);
+	EXPECT(!pthread_create(&t, NULL, attached_looper, (void *)6));
+	EXPECT(!pthread_create(&t, NULL, attached_parker, (void *)7));
+	while (load_seq(&looping) < 3)
+		bw_yield();
+	until_they_wait(1);
+	EXPECT(!pthread_create(&t, NULL, quits_when_all_loop, NULL));
+	loops_deep(8);
+	return 0;
+}
+
+/* @of: what its lines begin with. */
+static bool tells_of_loop(const char *of, const char *outermost)
+{
+	const char *const frames[] = {
+		"loops_in", "loops_deep", outermost, NULL
+	};
+	static const char *const none[] = { NULL };
+
+	return tells(of, BW_TSAN ? none : frames);
+}
+
+static void a_G_that_runs_is_shown_where_it_is(void)
+{
+	static const char *const parked[] = {
+		"started with a thread of its own", "third+0x", "second+0x",
+		"attached_parker+0x", NULL
+	};
+	int status;
+	bool good;
+
+	setenv("BURROW_PROCS", "3", 1);
+	status = child_run(quits_beside_loops);
+	unsetenv("BURROW_PROCS");
+	good = EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 2);
+	good &= EXPECT(tells_of_loop("'looper' running", "looper+0x"));
+	good &= EXPECT(tells_of_loop("'main' running", "quits_beside_loops"));
+	good &= EXPECT(BW_TSAN || strstr(said, "attached_looper+0x"));
+	good &= EXPECT(BW_TSAN || tells(" parked (park)", parked));
+	if (!good)
+		printf("# said: %s\n", said);
+}
+
+__attribute__((noinline)) static void dumps_itself(int n)
+{
+	volatile char room[100];
+
+	room[n] = 2;
+	bw_dump();
+	add(&depth, room[n]);
+}
+
+static int is_dumped_by_itself(void *arg)
+{
+	dumps_itself(1);
+	return 3;
+}
+
+static void a_dump_shows_its_own_caller(void)
+{
+	static const char *const frames[] = {
+		"bw_dump+0x", "dumps_itself", "is_dumped_by_itself", NULL
+	};
+	int status = child_run(is_dumped_by_itself);
+
+	EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	if (!EXPECT(tells("'main' running", frames)))
+		printf("# said: %s\n", said);
+}
+
 /* The dump was written: its last line came. */
 static int goes_on(void *arg)
 {
@@ -507,6 +630,8 @@ int main(void)
 {
 	TEST(a_trace_has_the_words_of_Go);
 	TEST(SIGQUIT_shows_every_G_and_ends_with_status_2);
+	TEST(a_G_that_runs_is_shown_where_it_is);
+	TEST(a_dump_shows_its_own_caller);
 	TEST(the_process_goes_on_where_that_is_asked_for);
 	TEST(who_had_the_signal_keeps_it);
 	TEST(a_dump_may_be_made_while_everything_runs);

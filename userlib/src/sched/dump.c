@@ -149,6 +149,7 @@ void bw_dump(void)
 
 	bw_clock_tick();
 	bw_symbols_begin();
+	bw_looks_begin();
 	bw_g_each(dump_one, &d);
 	bw_say(&d.say, "burrow: %llu Gs\n", (unsigned long long)d.nr);
 	bw_say_flush(&d.say);

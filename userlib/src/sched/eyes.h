@@ -7,6 +7,7 @@
  *	a deadlock		deadlock.c	every G
  *	  bw_dump()		dump.c
  *	    bw_backtrace()	backtrace.c
+ *	      bw_look_begin()	look.c		a thread that runs
  *	bw_stats()		stats.c		counters
  *
  * All of it looks without locks at what others change meanwhile: memory of Gs,
@@ -16,6 +17,7 @@
 #ifndef BW_SCHED_EYES_H
 #define BW_SCHED_EYES_H
 
+#include "base/unwind.h"
 #include "sched.h"
 
 /* Bytes of a name or line of text that are shown. */
@@ -51,11 +53,20 @@ struct bw_g_view {
 void bw_g_look(const struct bw_g *g, struct bw_g_view *v);
 
 /*
- * Where the G waits or is blocked, innermost first; 0: it is not to be known,
- * as the G runs, is a thread of its own, or went on meanwhile. Between
- * bw_symbols_begin() and _end().
+ * Where the G is, innermost first; 0: it is not to be known, as the G went on
+ * meanwhile, or its thread does not answer. Between bw_symbols_begin() and _end().
  */
 u32 bw_backtrace(const struct bw_g_view *v, u64 *pc, u32 max);
+
+/*
+ * look.c. The thread of @m, not the caller's, stands still until bw_look_end(),
+ * and @u has its registers. False: it does not, or @g is not what it runs.
+ */
+bool bw_look_begin(const struct bw_m *m, const struct bw_g *g,
+		   struct bw_unwind *u);
+void bw_look_end(void);
+/* A dump begins, which waits a few seconds for answers in all. */
+void bw_looks_begin(void);
 
 /* Every G with its backtrace, to standard error. */
 void bw_dump(void);

@@ -349,12 +349,20 @@ static inline void bw_count(struct bw_p *p, enum bw_count which)
 /* schedtrace.c: brings bw_sched.clock up to date. Who waits for long does it. */
 void bw_clock_tick(void);
 
+/* Where the function was called that this is in. */
+static inline __attribute__((always_inline)) struct bw_call bw_call_here(void)
+{
+	return (struct bw_call){
+		.pc = (u64)(uintptr_t)__builtin_return_address(0),
+		.sp = (u64)(uintptr_t)__builtin_dwarf_cfa(),
+		.fp = *(u64 *)__builtin_frame_address(0),
+	};
+}
+
 /* In bw_block_begin() itself: where it was called. */
 static inline __attribute__((always_inline)) void bw_call_note(struct bw_m *m)
 {
-	m->call.pc = (u64)(uintptr_t)__builtin_return_address(0);
-	m->call.sp = (u64)(uintptr_t)__builtin_dwarf_cfa();
-	m->call.fp = *(u64 *)__builtin_frame_address(0);
+	m->call = bw_call_here();
 }
 
 /*

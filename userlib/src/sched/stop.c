@@ -414,6 +414,8 @@ static void on_stop(int sig, siginfo_t *info, void *context)
 
 	if (m && READ_ONCE(m->rest.fence) == BW_FENCE_ASKED)
 		xchg(&m->rest.fence, BW_FENCE_DONE);
+	if (m)
+		bw_look_answer(m, uc);
 	/* not one of us, or it comes late */
 	if (!m || m->rest.here || !load_seq(&world.stopping))
 		return;
@@ -492,5 +494,6 @@ void bw_stop_forked(void)
 	WRITE_ONCE(world.stopping, 0);
 	WRITE_ONCE(world.owner, BW_LOCK_FREE);
 	WRITE_ONCE(world.by, NULL);
+	bw_looks_forked();
 	bw_copies_unask();
 }

@@ -122,6 +122,10 @@ void bw_stop_forked(void);
 /* stop_tell.c: a line for a M that does not answer. Uses no lock. */
 void bw_stop_tell(const struct bw_m *m, const char *why, u64 seconds);
 
+/* look.c: the stop's signal came, with @context; is somebody looking at @m? */
+void bw_look_answer(const struct bw_m *m, const void *context);
+void bw_looks_forked(void);
+
 /* scan.c: before a G runs, or is made, in a cycle. */
 extern u32 bw_scan_cycle;
 void bw_scan_before_run(struct bw_g *g);
