@@ -2,6 +2,7 @@
 /* fork() while other threads allocate and free: the child goes on with the heap. */
 #include "alloc_rig.h"
 #include "burrow/alloc.h"
+#include "burrow/gc.h"
 
 #define THREADS		3
 #define FORKS		40
@@ -9,6 +10,7 @@
 #define POSTED		64
 
 static bool stop;
+static u32 nr_going;			/* [atomic] threads past their start */
 static void *posted[POSTED];		/* [atomic] from any thread, for any */
 
 /* Sizes that share few classes: spans are met by all. */
@@ -52,6 +54,8 @@ static void *storm(void *arg)
 	u64 seed = 4711 + (uintptr_t)arg;
 	void *slot[SLOTS] = { NULL };
 
+	churn(slot, &seed, 50);
+	fetch_add_relaxed(&nr_going, 1);
 	while (!READ_ONCE(stop))
 		churn(slot, &seed, 50);
 	drop(slot);
@@ -116,6 +120,13 @@ static void a_child_goes_on_with_the_heap_whatever_others_were_doing(void)
 	mine = slot;
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, storm, (void *)i);
+	/*
+	 * Whoever begins takes memory from the C library, and a sanitizer's
+	 * malloc() leaves its locks to a child as fork() finds them.
+	 */
+	while (READ_ONCE(nr_going) < THREADS)
+		sched_yield();
+	bw_gc();
 	for (i = 1; i <= FORKS; i++) {
 		int status;
 

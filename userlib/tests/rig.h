@@ -105,6 +105,8 @@ static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
 		close(fd[1]);
 		signal(SIGABRT, SIG_DFL);
 		signal(SIGSEGV, SIG_DFL);
+		/* a child that hangs fails */
+		alarm(300);
 		fn(arg);
 		fflush(stdout);
 		_exit(tap_bad_here != 0);

@@ -158,7 +158,7 @@ static void leaf_g(void *arg)
 
 static void parks(void *arg)
 {
-	*(struct bw_g **)arg = bw_self();
+	__atomic_store_n((struct bw_g **)arg, bw_self(), __ATOMIC_SEQ_CST);
 	add(&tokens, 1);
 	bw_park();
 	add(&sum, 1);
