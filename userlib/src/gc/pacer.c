@@ -29,8 +29,12 @@
 /* Bytes of memory that the heap has, and not for objects. */
 static s64 overhead(const struct bw_collector *c)
 {
-	s64 used = (s64)(READ_ONCE(c->h->used_pages) << BURROW_PAGE_SHIFT);
+	s64 used;
 
+	/* a limit may be set before there is an object */
+	if (!c->h)
+		return 0;
+	used = (s64)(READ_ONCE(c->h->used_pages) << BURROW_PAGE_SHIFT);
 	return max(used - c->before, (s64)0);
 }
 
