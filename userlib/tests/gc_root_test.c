@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+/* Where a pointer keeps its object: stacks, registers, data, what was registered. */
+#include <sys/mman.h>
+
+#include "gc_rig.h"
+
+static void *volatile in_data;
+static __thread void *volatile in_tls;
+static u64 secrets[8];
+
+static __attribute__((noinline)) void spread(u64 **on_stack)
+{
+	u64 **heap, *registered = NULL;
+
+	secrets[0] = secret_of(32);
+	in_data = (void *)(uintptr_t)~secrets[0];
+	secrets[1] = secret_of(32);
+	in_tls = (void *)(uintptr_t)~secrets[1];
+	secrets[2] = secret_of(32);
+	*on_stack = (u64 *)(uintptr_t)~secrets[2];
+	heap = bw_alloc(64);
+	secrets[3] = secret_of(32);
+	heap[3] = (u64 *)(uintptr_t)~secrets[3];
+	on_stack[1] = (u64 *)heap;
+	secrets[4] = secret_of(32);
+	EXPECT(!bw_pin((void *)(uintptr_t)~secrets[4]));
+	secrets[5] = secret_of(32);
+	registered = (u64 *)(uintptr_t)~secrets[5];
+	heap = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	heap[7] = registered;
+	EXPECT(!bw_root_add(heap, 4096));
+	EXPECT(bw_root_add(heap, 4096) == -EEXIST);
+	EXPECT(bw_root_add((char *)heap + 1, 4096) == -EINVAL);
+	secrets[7] = hide(heap);
+}
+
+static __attribute__((noinline)) void unspread(u64 **on_stack)
+{
+	void *range = (void *)(uintptr_t)~secrets[7];
+
+	in_data = NULL;
+	in_tls = NULL;
+	on_stack[0] = NULL;
+	on_stack[1] = NULL;
+	bw_unpin((void *)(uintptr_t)~secrets[4]);
+	bw_root_del(range);
+	munmap(range, 4096);
+}
+
+static int each_kind(void *arg)
+{
+	u64 *volatile on_stack[2];
+	bool went[6] = { false };
+	u32 i, round;
+
+	bw_lock_thread();
+	for (round = 0; round < 10; round++) {
+		spread((u64 **)on_stack);
+		for (i = 0; i < 2; i++)
+			collect();
+		for (i = 0; i < 6; i++)
+			if (!EXPECT(is_there(secrets[i])))
+				printf("# root %u\n", i);
+		unspread((u64 **)on_stack);
+		collect();
+		for (i = 0; i < 6; i++)
+			went[i] |= !is_there(secrets[i]);
+	}
+	/* now and then a stale word keeps one, but not each time */
+	for (i = 0; i < 6; i++)
+		if (!EXPECT(went[i]))
+			printf("# root %u\n", i);
+	bw_unlock_thread();
+	return 0;
+}
+
+static void each_kind_of_root_keeps_what_it_points_to(void)
+{
+	in_run(each_kind);
+}
+
+static u64 parked_secret;
+static struct bw_g *parked;
+static u32 ready;
+
+static void parks(void *arg)
+{
+	u64 *volatile p = bw_alloc(100);
+
+	*p = 0x600d;
+	parked_secret = hide(p);
+	parked = bw_self();
+	WRITE_ONCE(ready, 1);
+	bw_park();
+	EXPECT(*p == 0x600d);
+	WRITE_ONCE(ready, 2);
+}
+
+static int parked_main(void *arg)
+{
+	u32 i;
+
+	ready = 0;
+	bw_go(parks, NULL);
+	while (READ_ONCE(ready) != 1)
+		bw_yield();
+	for (i = 0; i < 3; i++)
+		collect();
+	EXPECT(is_there(parked_secret));
+	bw_ready(parked);
+	while (READ_ONCE(ready) != 2)
+		bw_yield();
+	return 0;
+}
+
+static void a_stack_that_waits_keeps_what_is_on_it(void)
+{
+	in_run(parked_main);
+}
+
+static u64 thread_secret[2];
+
+static void *holder(void *arg)
+{
+	bool attached = arg;
+	u64 *volatile p;
+
+	if (attached)
+		EXPECT(!bw_thread_attach());
+	p = bw_alloc(100);
+	*p = 0x600d;
+	thread_secret[attached] = hide(p);
+	fetch_add_relaxed(&ready, 1);
+	while (READ_ONCE(ready) != 100)
+		usleep(100);
+	EXPECT(*p == 0x600d);
+	if (attached)
+		bw_thread_detach();
+	return NULL;
+}
+
+static int threads_main(void *arg)
+{
+	pthread_t t[2];
+	u32 i;
+
+	WRITE_ONCE(ready, 0);
+	for (i = 0; i < 2; i++)
+		EXPECT(!pthread_create(&t[i], NULL, holder,
+				       (void *)(uintptr_t)i));
+	while (READ_ONCE(ready) != 2)
+		bw_yield();
+	for (i = 0; i < 3; i++)
+		collect();
+	EXPECT(is_there(thread_secret[0]) && is_there(thread_secret[1]));
+	WRITE_ONCE(ready, 100);
+	for (i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	return 0;
+}
+
+static void threads_keep_what_they_hold_attached_or_not(void)
+{
+	in_run(threads_main);
+}
+
+static int main_keeps(void *arg)
+{
+	u64 *p = arg;
+	u32 i;
+
+	for (i = 0; i < 3; i++)
+		collect();
+	EXPECT(*p == 0x600d);
+	return 0;
+}
+
+static void the_caller_of_a_run_keeps_what_it_holds(void)
+{
+	u64 *volatile p = bw_alloc(64), *volatile q = bw_alloc(64);
+	u64 secret = hide(q);
+
+	*p = 0x600d;
+	EXPECT(!bw_run(main_keeps, (void *)p));
+	EXPECT(is_there(secret) && *p == 0x600d);
+	/* and without a run */
+	bw_gc();
+	EXPECT(is_there(secret) && *p == 0x600d);
+}
+
+/* The pointer is in a register that calls keep, and nowhere else. */
+static __attribute__((noinline)) bool in_register(void)
+{
+	u64 secret = secret_of(48);
+	bool there;
+#if defined(__x86_64__)
+	register u64 p __asm__("r15") = ~secret;
+
+	wipe();
+	__asm__ volatile("" : "+r" (p));
+	bw_gc();
+	__asm__ volatile("" : "+r" (p));
+	there = is_there(secret) && *(u64 *)(uintptr_t)p == 0x600d;
+#else
+	there = true;
+#endif
+	return there;
+}
+
+static u32 spinning;
+
+/* In a vector register, while nothing is called. */
+static void in_vector(void *arg)
+{
+	u64 secret = secret_of(48), p;
+
+	wipe();
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	p = ~secret;
+	__asm__ volatile("movq %0, %%xmm7\n\txorl %k0, %k0"
+			 : "+r" (p) : : "xmm7");
+	WRITE_ONCE(spinning, 1);
+	__asm__ volatile("1: movl %1, %%eax\n\tcmpl $2, %%eax\n\tjne 1b\n\t"
+			 "movq %%xmm7, %0"
+			 : "=r" (p) : "m" (spinning) : "eax", "xmm7", "memory");
+	EXPECT(is_there(secret) && p == ~secret);
+#else
+	p = secret;
+	WRITE_ONCE(spinning, 1);
+	EXPECT(p == secret);
+#endif
+	WRITE_ONCE(spinning, 3);
+}
+
+static int registers_main(void *arg)
+{
+	u32 i;
+
+	for (i = 0; i < 5; i++)
+		EXPECT(in_register());
+	if (bw_procs(0) < 2)
+		bw_procs(2);
+	WRITE_ONCE(spinning, 0);
+	bw_go(in_vector, NULL);
+	while (!READ_ONCE(spinning))
+		bw_yield();
+	for (i = 0; i < 3; i++)
+		bw_gc();
+	if (READ_ONCE(spinning) == 1)
+		WRITE_ONCE(spinning, 2);
+	while (READ_ONCE(spinning) != 3)
+		bw_yield();
+	return 0;
+}
+
+static void a_pointer_in_a_register_alone_keeps_its_object(void)
+{
+	in_run(registers_main);
+}
+
+static void the_heap_is_whole_in_the_end(void)
+{
+	int bad;
+
+	bw_gc();
+	bad = bw_mheap_check(bw_mheap());
+	if (!EXPECT(!bad))
+		printf("# invariant %d\n", bad);
+}
+
+int main(void)
+{
+	if (!getenv("BURROW_GC"))
+		setenv("BURROW_GC", "100", 1);
+	TEST(each_kind_of_root_keeps_what_it_points_to);
+	TEST(a_stack_that_waits_keeps_what_is_on_it);
+	TEST(threads_keep_what_they_hold_attached_or_not);
+	TEST(the_caller_of_a_run_keeps_what_it_holds);
+	TEST(a_pointer_in_a_register_alone_keeps_its_object);
+	TEST(the_heap_is_whole_in_the_end);
+	return tap_end();
+}
