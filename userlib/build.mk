@@ -135,6 +135,7 @@ bw-lib-src := \
 	userlib/src/gc/gang.c \
 	userlib/src/gc/hybrid.c \
 	userlib/src/gc/jobs.c \
+	userlib/src/gc/leak.c \
 	userlib/src/gc/mark.c \
 	userlib/src/gc/memlimit.c \
 	userlib/src/gc/pacer.c \
@@ -173,7 +174,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_timer_test sched_net_test \
 	memstats_test alloc_test alloc_die_test type_test
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test \
-	gc_hybrid_test
+	gc_hybrid_test leak_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \

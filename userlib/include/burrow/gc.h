@@ -24,6 +24,8 @@
 extern "C" {
 #endif
 
+struct bw_g;
+
 /* A whole cycle, sweep and all; others run meanwhile where they can. */
 void bw_gc(void);
 
@@ -73,6 +75,33 @@ struct bw_weak;
 struct bw_weak *bw_weak_make(void *p);
 void *bw_weak_get(struct bw_weak *w);
 void bw_weak_free(struct bw_weak *w);
+
+/**
+ * struct bw_leak - a G that waits for ever
+ * @g:		which
+ * @id:		bw_g_id()
+ * @name:	of bw_go_named(), or NULL
+ * @reason:	what it waits for, in words
+ * @fn:		what it was started with
+ */
+struct bw_leak {
+	struct bw_g *g;
+	uint64_t id;
+	const char *name;
+	const char *reason;
+	void (*fn)(void *arg);
+};
+
+/*
+ * A cycle, in one stop, that looks for Gs that wait without a deadline for
+ * something in the heap that nobody can reach but Gs of which the same is true:
+ * they wait for ever. Returns how many there are, and tells of @max of them at
+ * most. They are not ended, and what they hold lives. A word that looks like a
+ * pointer may hide one; none is named that could go on. Who waits in bw_park(), for
+ * a descriptor or for the clock is not among them. BURROW=leakcheck=1 does it when
+ * the first G of a run ends, and names them with their backtraces.
+ */
+size_t bw_leaks(struct bw_leak *leak, size_t max);
 
 /**
  * struct bw_gc_stats - so far

@@ -86,6 +86,11 @@ static bool set_typecheck(struct bw_options *o, struct text value)
 	return set_bool(value, &o->typecheck);
 }
 
+static bool set_leakcheck(struct bw_options *o, struct text value)
+{
+	return set_bool(value, &o->leakcheck);
+}
+
 static bool set_gcstoptheworld(struct bw_options *o, struct text value)
 {
 	if (value.len != 1 || *value.at < '0' || *value.at > '2')
@@ -246,6 +251,7 @@ static const struct key {
 	{ "gcstoptheworld", "0, 1 or 2", set_gcstoptheworld },
 	{ "gcevery", "a number from 0 to 1000000000", set_gcevery },
 	{ "typecheck", "0 or 1", set_typecheck },
+	{ "leakcheck", "0 or 1", set_leakcheck },
 	{ "window", WINDOW_ALLOWED, set_window },
 	{ "device", DEVICE_ALLOWED, set_device },
 };
@@ -254,7 +260,7 @@ static const struct key {
 			"stacksize, deadlock, schedtrace, scheddetail, " \
 			"sigquit, gctrace, gcpacertrace, gccheckmark, " \
 			"gcverify, gcstoptheworld, gcevery, typecheck, " \
-			"window or device"
+			"leakcheck, window or device"
 
 /* For messages: as much of a piece as is fit to be shown. */
 struct shown {

@@ -27,6 +27,7 @@
  *	gcverify=0|1	check the heap's structures in each cycle
  *	gcstoptheworld=0|1|2 1: marking stops the world; 2: sweeping, too
  *	gcevery=N	a cycle every N refills of a thread's cache
+ *	leakcheck=0|1	when a run ends, name the Gs that wait for ever
  *	typecheck=0|1	look for pointers where types say that there are none
  *	device=PATH	in place of /dev/burrow; no comma in it
  *
@@ -63,6 +64,7 @@ enum bw_deadlock { BW_DEADLOCK_FATAL, BW_DEADLOCK_REPORT, BW_DEADLOCK_OFF };
  * @typecheck:	see above
  * @gcstoptheworld: see above
  * @gcevery:	see above; 0: as the pacer says
+ * @leakcheck:	see above
  * @window:	bytes; 0: BW_DEFAULT_WINDOW, or less where that does not fit
  * @device:	path of the device
  */
@@ -85,6 +87,7 @@ struct bw_options {
 	bool typecheck;
 	u32 gcstoptheworld;
 	u32 gcevery;
+	bool leakcheck;
 	u64 window;
 	char device[128];
 };

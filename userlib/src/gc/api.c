@@ -5,6 +5,7 @@
 #include "burrow/gc.h"
 #include "burrow/go.h"
 #include "collector.h"
+#include "leak.h"
 #include "root.h"
 #include "sched/sched.h"
 #include "special.h"
@@ -29,6 +30,14 @@ void bw_gc(void)
 	bw_collector_run();
 	if (g)
 		bw_block_end();
+}
+
+size_t bw_leaks(struct bw_leak *leak, size_t max)
+{
+	/* pairs with bw_gc_cycle() */
+	xchg(&bw_collector.leaks_wanted, 1);
+	bw_gc();
+	return bw_leaks_copy(leak, max);
 }
 
 void bw_barriers_used(void)

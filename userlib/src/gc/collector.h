@@ -98,6 +98,9 @@ struct bw_gc_times {
  * @check:	mark once more, otherwise, and compare			[const]
  * @typecheck:	look for pointers where types say that there are none	[const]
  * @verify:	check the heap in each phase				[const]
+ * @leakcheck:	when a run ends Gs that wait for ever are told		[const]
+ * @leaks_wanted: the next cycle is to look for them			[atomic]
+ * @leaks:	this one does					[collector]
  * @every:	a cycle each so many refills, 0: as the pacer says	[const]
  * @refills:	so many were						[atomic]
  * @wanted:	cycles that were asked for				[atomic]
@@ -130,6 +133,9 @@ struct bw_collector {
 	bool check;
 	bool typecheck;
 	bool verify;
+	bool leakcheck;
+	bool leaks;
+	u32 leaks_wanted;
 	u32 every;
 	u32 refills;
 	u32 wanted;

@@ -15,8 +15,11 @@
  *	bw_root_hold()		root.c	libraries stay in place
  *	  bw_world_stop()	sched/stop.c
  *	  mark_all()		   from all roots, by the whole gang
+ *	    bw_leaks_find()	leak.c	if somebody asked for it
  *	  bw_marked()		   everything is unswept, the next goal is known
  *	  bw_world_start()
+ *
+ * and so is a cycle that looks for Gs that wait for ever, in either mode.
  *
  * G1. From bw_world_stop() on no thread is inside of the allocator or has a lock
  *     of ours: all its slow paths are sections, its fast ones leaves. So mcaches
@@ -28,6 +31,7 @@
 #include "check.h"
 #include "collector.h"
 #include "jobs.h"
+#include "leak.h"
 #include "root.h"
 #include "sched/stop.h"
 #include "special.h"
@@ -92,6 +96,19 @@ void bw_gc_mark_last(struct bw_collector *c)
 	bw_marker_fini(&m);
 }
 
+/* Stacks of Gs that wait for objects: those of which these were marked, first. */
+static void mark_leaks(struct bw_collector *c)
+{
+	struct bw_marker m;
+
+	if (!bw_marker_init(&m, c->h, &c->pool, false))
+		bw_throw("no memory to mark with");
+	drain_alone(&m);
+	bw_leaks_find(c, &m, drain_alone);
+	bw_gc_count(c, &m);
+	bw_marker_fini(&m);
+}
+
 static void check_range(const char *low, const char *end, void *arg)
 {
 	bw_check_roots(arg, low, end);
@@ -119,10 +136,12 @@ void bw_gc_check(struct bw_collector *c)
 
 void bw_gc_roots(struct bw_collector *c, bool waiting)
 {
-	if (waiting)
+	if (waiting && !c->leaks)
 		bw_world_each_stack(bw_job_add, NULL);
 	else
 		bw_world_each_thread(bw_job_add, NULL);
+	if (c->leaks)
+		bw_leaks_begin(c);
 	c->pacer.stacks = bw_jobs_bytes();
 	bw_root_each(bw_job_add, NULL);
 	bw_special_roots(bw_job_add, NULL);
@@ -166,6 +185,8 @@ static void mark_all(struct bw_collector *c)
 		mark_main(0, c);
 	else
 		bw_gang_run(mark_main, c);
+	if (c->leaks)
+		mark_leaks(c);
 	bw_gc_mark_last(c);
 	bw_gc_check(c);
 }
@@ -216,7 +237,9 @@ void bw_gc_cycle(struct bw_collector *c)
 	c->marked = 0;
 	WRITE_ONCE(c->scanned, 0);
 	c->assist_cpu = 0;
-	c->running = c->stw ? BW_GC_PLAIN : READ_ONCE(c->mode);
+	/* pairs with bw_leaks() */
+	c->leaks = xchg(&c->leaks_wanted, 0);
+	c->running = c->stw || c->leaks ? BW_GC_PLAIN : READ_ONCE(c->mode);
 	bw_gc_finish_sweep(c);
 	bw_work_reserve(&c->pool, 4 * bw_gang_size());
 	if (c->running == BW_GC_PLAIN)

@@ -31,6 +31,7 @@
 #include "base/section.h"
 #include "base/throw.h"
 #include "collector.h"
+#include "leak.h"
 #include "sched/sched.h"
 #include "sched/stop.h"
 #include "special.h"
@@ -84,6 +85,7 @@ static void fork_child(void)
 	started = 0;
 	c->wanted = 0;
 	c->done = 0;
+	bw_leaks_forget();
 	c->mode = BW_GC_PLAIN;
 	c->pacer.goal = INT64_MAX;
 	if (c->h)
@@ -106,6 +108,7 @@ static void init_once(void)
 	c->verify = o.gcverify;
 	c->typecheck = o.typecheck;
 	c->every = o.gcevery;
+	c->leakcheck = o.leakcheck;
 	c->stw = o.gcstoptheworld;
 	c->origin = bw_gc_now();
 	bw_work_init(&c->pool, POOL_MAX);
@@ -264,4 +267,5 @@ void bw_collector_hooks(void)
 	bw_up_shades_full = bw_shades_flush;
 	bw_up_thread_begins = thread_begins;
 	bw_up_thread_ends = thread_ends;
+	bw_up_run_ends = bw_leaks_tell;
 }

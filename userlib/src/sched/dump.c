@@ -141,18 +141,34 @@ static void dump_one(struct bw_g *g, void *arg)
 	frames(&d->say, &v);
 }
 
-void bw_dump(void)
+/* All, or @nr of them. */
+static void dump(struct bw_g *const *g, u32 nr)
 {
 	static char buf[BUF_BYTES];		/* [SYMBOLS] */
 	struct dump d = { { STDERR_FILENO, buf, sizeof(buf), 0 }, 0 };
 	int saved = errno;
+	u32 i;
 
 	bw_clock_tick();
 	bw_symbols_begin();
 	bw_looks_begin();
-	bw_g_each(dump_one, &d);
-	bw_say(&d.say, "burrow: %llu Gs\n", (unsigned long long)d.nr);
+	for (i = 0; i < nr; i++)
+		dump_one(g[i], &d);
+	if (!g) {
+		bw_g_each(dump_one, &d);
+		bw_say(&d.say, "burrow: %llu Gs\n", (unsigned long long)d.nr);
+	}
 	bw_say_flush(&d.say);
 	bw_symbols_end();
 	errno = saved;
+}
+
+void bw_dump(void)
+{
+	dump(NULL, 0);
+}
+
+void bw_dump_these(struct bw_g *const *g, u32 nr)
+{
+	dump(g, nr);
 }

@@ -70,6 +70,8 @@ void bw_looks_begin(void);
 
 /* Every G with its backtrace, to standard error. */
 void bw_dump(void);
+/* The same of some. */
+void bw_dump_these(struct bw_g *const *g, u32 nr);
 
 /* SIGQUIT is ours, where nobody else has it. */
 void bw_quit_init(void);

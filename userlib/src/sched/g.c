@@ -263,6 +263,7 @@ bool bw_g_drop(struct bw_g *g)
 	memset(g->local, 0, sizeof(g->local));
 	g->has_local = false;
 	g->locks = 0;
+	g->nr_on = 0;
 	bw_fiber_free(&g->fiber);
 	return true;
 }
@@ -279,6 +280,7 @@ static void renew(struct bw_g *g, void *here)
 	g->m = NULL;
 	g->locks = 0;
 	g->late = false;
+	g->nr_on = 0;
 	g->has_local = false;
 	memset(g->local, 0, sizeof(g->local));
 	bw_fiber_free(&g->fiber);

@@ -78,6 +78,8 @@ struct bw_m;
  * @unguarded:	its stack has no guard, but a canary			[const]
  * @late:	its last wait ended with the deadline			[L2]
  * @scan:	cycle * 4 + enum bw_scan_state (scan.c)			[atomic]
+ * @nr_on:	bw_sched_waits_on(): so many				[G1]
+ * @on:		objects							[G1]
  * @fiber:	for sanitizers						[G1]
  */
 struct bw_g {
@@ -105,6 +107,8 @@ struct bw_g {
 	bool cold:1;
 	bool unguarded:1;
 	u8 scan;
+	u32 nr_on;
+	const void *const *on;
 	struct bw_fiber fiber;
 } __aligned(64);
 

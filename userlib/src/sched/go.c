@@ -6,6 +6,7 @@
  *	  bw_submit()		sched.h  to go first on this P
  *	bw_g_main()		<- here: the first C function on its stack
  */
+#include "base/hooks.h"
 #include "sched.h"
 #include "switch.h"
 
@@ -110,6 +111,8 @@ void bw_exit(void)
 	if (m->attached)
 		bw_fatal("bw_exit() by an attached thread");
 	bw_locals_drop(m->g);
+	if (unlikely(m->g == READ_ONCE(bw_sched.first)))
+		BW_UP(run_ends);
 	/* a drop function may have parked */
 	bw_leave(bw_m_enter_last("bw_exit"), BW_AFTER_EXIT);
 	bw_throw("a G that ended runs");

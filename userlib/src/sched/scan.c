@@ -127,6 +127,16 @@ static bool waits(const struct bw_g *g)
 	return state_waits(g) && g->stack;
 }
 
+bool bw_world_g_stack(const struct bw_g *g, bw_range_fn *fn, void *arg)
+{
+	struct each e = { fn, arg, true };
+	bool yes = waits(g);
+
+	if (yes)
+		of_waiting(&e, g);
+	return yes;
+}
+
 static void each_g(struct bw_g *g, void *arg)
 {
 	const struct each *e = arg;

@@ -376,6 +376,19 @@ void bw_sched_park(bw_commit_fn *commit, void *arg, const char *reason);
 /* The same, for a G that was put in a wait list under @lock. */
 void bw_sched_park_unlock(struct bw_lock *lock, const char *reason);
 
+/*
+ * Before any of these and without a deadline: what the G waits for comes by one of
+ * the @nr objects of the collector's that @on has, which stays where it is until
+ * the G goes on and says 0. If nobody can reach any of them but Gs that wait like
+ * that, they wait for ever (gc/leak.c). A G that says nothing may be awaited.
+ */
+static inline void bw_sched_waits_on(struct bw_g *self, const void *const *on,
+				     u32 nr)
+{
+	self->on = on;
+	self->nr_on = nr;
+}
+
 /* It is to go on, exactly once for each park. From any thread. */
 void bw_sched_ready(struct bw_g *g);
 

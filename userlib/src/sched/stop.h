@@ -81,6 +81,8 @@ typedef void bw_range_fn(const char *low, const char *end, void *arg);
 void bw_world_each_stack(bw_range_fn *fn, void *arg);
 /* The same without Gs that wait: for who scans them later. */
 void bw_world_each_thread(bw_range_fn *fn, void *arg);
+/* And of one G that waits; false: it does not. */
+bool bw_world_g_stack(const struct bw_g *g, bw_range_fn *fn, void *arg);
 
 /*
  * A cycle of scanning Gs while others run. Begin and end with the world stopped.
