@@ -3,7 +3,7 @@
  * sigmask: the stop's signal stays out of everybody's masks.
  *
  *	sigprocmask(), pthread_sigmask(), sigsuspend(), signalfd(), ppoll(),
- *	pselect(), epoll_pwait()	without it in the set
+ *	pselect(), epoll_pwait(), epoll_pwait2()	without it in the set
  *	sigaction(), signal()		not for it; for others, with it in sa_mask
  *
  * These are the C library's names: whoever is linked with us comes here first.
@@ -175,6 +175,24 @@ int epoll_pwait(int fd, struct epoll_event *events, int nr, int timeout,
 	set = without(set, &copy);
 	return next ? next(fd, events, nr, timeout, set) :
 		      (int)syscall(SYS_epoll_pwait, fd, events, nr, timeout,
+				   set, KERNEL_SET_BYTES);
+}
+
+/* As the C library has it from 2.35 on. */
+extern int epoll_pwait2(int fd, struct epoll_event *events, int nr,
+			const struct timespec *timeout, const sigset_t *set);
+
+int epoll_pwait2(int fd, struct epoll_event *events, int nr,
+		 const struct timespec *timeout, const sigset_t *set)
+{
+	static __typeof__(epoll_pwait2) *next;
+	sigset_t copy;
+
+	if (!next)
+		next = (__typeof__(next))dlsym(RTLD_NEXT, "epoll_pwait2");
+	set = without(set, &copy);
+	return next ? next(fd, events, nr, timeout, set) :
+		      (int)syscall(SYS_epoll_pwait2, fd, events, nr, timeout,
 				   set, KERNEL_SET_BYTES);
 }
 
