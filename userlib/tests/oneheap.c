@@ -3,7 +3,8 @@
  * oneheap: a program whose malloc and bw_alloc() are of one heap, or not; run by
  * oneheap.sh in each way that the two can come into a process.
  *
- *	oneheap [LIBRARY...]	dlopen()s these first: "now:" or "local:" and path
+ *	oneheap [LIBRARY...]	dlopen()s these first: "now:" or "local:" and path;
+ *				"run:" and path: that library's bw_run(), in ours
  *
  * Says "one" if there is one window (or one open device), and blocks of both lie
  * in it; else what there is. BURROW=window=1G, so that windows can be told from
@@ -24,6 +25,12 @@ static void (*give)(void *p);
 static void *(*other_malloc)(size_t n);
 static void (*other_free)(void *p);
 
+static int fail(const char *what)
+{
+	printf("%s\n", what);
+	exit(1);
+}
+
 #ifdef HAS_BURROW
 #include "burrow.h"
 
@@ -32,17 +39,37 @@ static void link_burrow(void)
 	alloc = bw_alloc;
 	give = bw_free;
 }
+
+static int nothing(void *arg)
+{
+	return !!arg;
+}
+
+static int runs_other(void *path)
+{
+	int (*run)(int (*fn)(void *arg), void *arg);
+	void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+
+	if (!lib)
+		puts(dlerror());
+	*(void **)&run = lib ? dlsym(lib, "bw_run") : NULL;
+	return run ? run(nothing, NULL) : 1;
+}
+
+static int run_in_run(char *path)
+{
+	return bw_run(runs_other, path);
+}
 #else
 static void link_burrow(void)
 {
 }
-#endif
 
-static int fail(const char *what)
+static int run_in_run(char *path)
 {
-	printf("%s\n", what);
-	exit(1);
+	return fail(path);
 }
+#endif
 
 static void open_library(const char *path)
 {
@@ -161,6 +188,8 @@ int main(int argc, char **argv)
 	other_malloc = malloc;
 	other_free = free;
 	link_burrow();
+	if (argc > 1 && !strncmp(argv[1], "run:", 4))
+		return run_in_run(argv[1] + 4);
 	for (i = 1; i < argc; i++)
 		open_library(argv[i]);
 	if (!alloc)

@@ -64,6 +64,12 @@ is whole "a stop waits for sections of the malloc, another copy of the library" 
 is "burrow: fatal: libburrow and libburrow-malloc of this process are not of" \
 	"a malloc of another version is one clear line" \
 	LD_PRELOAD="$other" "$dir/so"
+is "has a handler already: the program's, or that of another copy of" \
+	"a second scheduler in the process is one clear line" \
+	"$dir/a" "run:$lib"
+is "has a handler already: the program's, or that of another copy of" \
+	"so it is where the two have one heap" \
+	LD_PRELOAD="$malloc $lib" "$dir/a" "run:$lib"
 is "cannot allocate memory in static TLS block" \
 	"without room for its thread-local memory dlopen() says so" \
 	GLIBC_TUNABLES=glibc.rtld.optional_static_tls=512 "$dir/so" "now:$malloc"

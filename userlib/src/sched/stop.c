@@ -476,12 +476,31 @@ static void section_ended(void)
 		bw_stop_now(m);
 }
 
+/*
+ * A second scheduler in the process (libburrow.so by dlopen() in a program that
+ * has libburrow.a) would take the signal away from the first, whose stops then
+ * would never end.
+ */
+static void look_for_others(void)
+{
+	struct sigaction old;
+
+	if (sigaction(BW_STOP_SIGNAL, NULL, &old) ||
+	    (!(old.sa_flags & SA_SIGINFO) &&
+	     (old.sa_handler == SIG_DFL || old.sa_handler == SIG_IGN)))
+		return;
+	bw_fatal("signal %d, with which the world is stopped, has a handler "
+		 "already: the program's, or that of another copy of libburrow "
+		 "in this process", BW_STOP_SIGNAL);
+}
+
 void bw_stop_init(void)
 {
 	struct sigaction sa = {
 		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART,
 	};
 
+	look_for_others();
 	sa.sa_sigaction = on_stop;
 	sigfillset(&sa.sa_mask);
 	if (sigaction(BW_STOP_SIGNAL, &sa, NULL))
