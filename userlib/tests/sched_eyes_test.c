@@ -2,6 +2,8 @@
 /* What can be seen from outside: the trace, the dump, the counters. */
 #include <fcntl.h>
 
+#include "burrow/io.h"
+#include "burrow/time.h"
 #include "burrow/trace.h"
 #include "sched/eyes.h"
 #include "sched_rig.h"
@@ -626,6 +628,67 @@ static void counters_count(void)
 	EXPECT(bw_stats(&s) == -EINVAL);
 }
 
+#define MOMENTS	10
+
+static long rung;
+
+static void rings(void *arg)
+{
+	add(&rung, 1);
+}
+
+static void reads_a_byte(void *arg)
+{
+	char c;
+
+	EXPECT(bw_read(*(int *)arg, &c, 1) == 1);
+	add(&rung, 1);
+}
+
+static void until_rung(long n)
+{
+	while (add(&rung, 0) < n)
+		bw_sleep(0);
+}
+
+static int counts_time_and_descriptors(void *arg)
+{
+	struct bw_timer *t = bw_timer_make(rings, NULL), *never_due;
+	struct bw_stats a = now(), b;
+	int fd[2], i;
+
+	rung = 0;
+	for (i = 0; i < MOMENTS; i++) {
+		EXPECT(bw_timer_start(t, 0) == 0);
+		until_rung(i + 1);
+	}
+	never_due = bw_timer_make(rings, NULL);
+	EXPECT(bw_timer_start(never_due, 3600000000000ULL) == 0);
+	EXPECT(bw_timer_stop(never_due));
+	b = now();
+	EXPECT(b.timers == a.timers + MOMENTS + 1);
+	EXPECT(b.timers_fired == a.timers_fired + MOMENTS);
+	EXPECT(b.io_waits == a.io_waits);
+	EXPECT(!pipe2(fd, O_NONBLOCK));
+	bw_go(reads_a_byte, &fd[0]);
+	until_they_wait(1);
+	EXPECT(bw_write(fd[1], "x", 1) == 1);
+	until_rung(MOMENTS + 1);
+	a = b;
+	b = now();
+	EXPECT(b.io_waits == a.io_waits + 1);
+	EXPECT(b.io_polls > a.io_polls && b.io_events > a.io_events);
+	EXPECT(b.timers == a.timers);
+	return tap_bad_here != 0;
+}
+
+static void timers_and_descriptors_are_counted(void)
+{
+	setenv("BURROW_PROCS", "1", 1);
+	EXPECT(!bw_run(counts_time_and_descriptors, NULL));
+	unsetenv("BURROW_PROCS");
+}
+
 int main(void)
 {
 	TEST(a_trace_has_the_words_of_Go);
@@ -636,5 +699,6 @@ int main(void)
 	TEST(who_had_the_signal_keeps_it);
 	TEST(a_dump_may_be_made_while_everything_runs);
 	TEST(counters_count);
+	TEST(timers_and_descriptors_are_counted);
 	return tap_end();
 }

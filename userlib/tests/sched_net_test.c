@@ -12,6 +12,7 @@
 
 #include "burrow/io.h"
 #include "burrow/time.h"
+#include "burrow/trace.h"
 #include "sched_rig.h"
 
 #define MS	1000000ULL
@@ -308,6 +309,8 @@ struct waiting {
 	u64 deadline;
 };
 
+#define WAITERS	11
+
 static void waits_to_read(void *arg)
 {
 	struct waiting *w = arg;
@@ -322,6 +325,15 @@ static void waits_in_poll(void *arg)
 	struct waiting *w = arg;
 
 	add(&w->wrong, bw_poll_until(w->fd, POLLIN | POLLPRI, w->deadline) !=
+		       w->want);
+	countdown_done(&w->c);
+}
+
+static void waits_in_poll_for_both(void *arg)
+{
+	struct waiting *w = arg;
+
+	add(&w->wrong, bw_poll_until(w->fd, POLLIN | POLLOUT, w->deadline) !=
 		       w->want);
 	countdown_done(&w->c);
 }
@@ -346,13 +358,33 @@ static void start_waiting(struct waiting *w)
 {
 	int i;
 
-	countdown_init(&w->c, 9);
+	countdown_init(&w->c, WAITERS);
 	w->wrong = 0;
 	for (i = 0; i < 4; i++) {
 		bw_go(waits_to_read, w);
 		bw_go(waits_to_write, w);
+		if (i < 2)
+			bw_go(waits_in_poll_for_both, w);
 	}
 	bw_go(waits_in_poll, w);
+}
+
+static void count_waiting(struct bw_g *g, void *arg)
+{
+	if (READ_ONCE(g->state) == BW_G_PARKED && READ_ONCE(g->io))
+		++*(u32 *)arg;
+}
+
+/* Until @n Gs wait for descriptors. */
+static void until_waiting(u32 n)
+{
+	u32 nr;
+
+	do {
+		bw_yield();
+		nr = 0;
+		bw_g_each(count_waiting, &nr);
+	} while (nr < n);
 }
 
 static int closes(void *arg)
@@ -377,7 +409,7 @@ static int closes(void *arg)
 		if (w.want) {
 			EXPECT(!bw_close(fd[0]));
 		} else {
-			bw_sleep(5 * MS);
+			until_waiting(WAITERS);
 			w.want = -ECANCELED;
 			EXPECT(!bw_close(fd[0]));
 		}
@@ -393,6 +425,92 @@ static int closes(void *arg)
 static void a_close_ends_every_wait(void)
 {
 	run_it(closes);
+}
+
+/* The first reads a byte; behind it in that direction, somebody waits for both. */
+static void polls_both(void *arg)
+{
+	struct waiting *w = arg;
+
+	w->want = bw_poll(w->fd, POLLIN | POLLOUT);
+	countdown_done(&w->c);
+}
+
+static void reads_one(void *arg)
+{
+	struct waiting *w = arg;
+	char c;
+
+	add(&w->wrong, bw_read(w->fd, &c, 1) != 1);
+	countdown_done(&w->c);
+}
+
+static u64 io_waits(void)
+{
+	struct bw_stats s = { .size = sizeof(s) };
+
+	EXPECT(!bw_stats(&s));
+	return s.io_waits;
+}
+
+static void drain(int fd)
+{
+	static char buf[65536];
+
+	while (bw_read_until(fd, buf, sizeof(buf), 0) > 0)
+		;
+}
+
+/* In the word for writing and behind a reader; what ends it is @edge. */
+static void both_behind_a_reader(const char *edge)
+{
+	struct waiting w = { .wrong = 0 };
+	u64 waits = io_waits();
+	int fd[2];
+
+	pair_make(fd, SOCK_STREAM);
+	fill(fd[0]);
+	w.fd = fd[0];
+	countdown_init(&w.c, 2);
+	bw_go(reads_one, &w);
+	while (io_waits() < waits + 1)
+		bw_yield();
+	bw_go(polls_both, &w);
+	while (io_waits() < waits + 2)
+		bw_yield();
+	/* it does not look again now and then */
+	bw_sleep(25 * MS);
+	EXPECT(io_waits() == waits + 2);
+	if (edge)
+		EXPECT(bw_write(fd[1], edge, strlen(edge)) > 0);
+	else
+		drain(fd[1]);
+	while (add(&w.c.left, 0) == 2)
+		bw_yield();
+	/* one byte was the reader's, and then it waits alone, for both */
+	if (!edge || !edge[1])
+		EXPECT(bw_write(fd[1], "x", 1) == 1);
+	countdown_wait(&w.c);
+	EXPECT(!w.wrong);
+	EXPECT(w.want & (edge ? POLLIN : POLLOUT));
+	EXPECT(!bw_close(fd[0]) && !bw_close(fd[1]));
+}
+
+static int both(void *arg)
+{
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		both_behind_a_reader(NULL);
+		both_behind_a_reader("a");
+		both_behind_a_reader("ab");
+	}
+	return 0;
+}
+
+static void who_waits_for_both_directions_waits_for_events_alone(void)
+{
+	run_it(both);
 }
 
 static int deadlines(void *arg)
@@ -870,6 +988,7 @@ int main(void)
 	TEST(a_connection_that_is_refused_says_so);
 	TEST(the_end_of_a_stream_is_seen_behind_its_last_bytes);
 	TEST(a_close_ends_every_wait);
+	TEST(who_waits_for_both_directions_waits_for_events_alone);
 	TEST(a_wait_ends_at_its_deadline_and_loses_nothing);
 	TEST(bytes_that_come_with_a_deadline_are_not_lost);
 	TEST(all_who_wait_get_their_part_of_one_edge);

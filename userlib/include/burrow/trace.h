@@ -41,6 +41,12 @@ extern "C" {
  * @threads_idle: of them, asleep
  * @threads_made: ever
  * @threads_woken: times one was made or woken to run Gs
+ * @timers:	deadlines of waits, sleeps, and starts of timers
+ * @timers_fired: of them, those whose time came first: no timer was stopped or
+ *		moved, nothing else ended the wait
+ * @io_waits:	waits of Gs for a descriptor
+ * @io_polls:	times descriptors were looked at (epoll)
+ * @io_events:	events that this found
  *
  * Each count is exact, but they are not of one moment.
  */
@@ -62,6 +68,11 @@ struct bw_stats {
 	uint64_t threads_idle;
 	uint64_t threads_made;
 	uint64_t threads_woken;
+	uint64_t timers;
+	uint64_t timers_fired;
+	uint64_t io_waits;
+	uint64_t io_polls;
+	uint64_t io_events;
 };
 
 /* At any time, from any thread. -EINVAL: @size is none that ever was. */

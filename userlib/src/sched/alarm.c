@@ -107,6 +107,7 @@ int bw_timer_start_at(struct bw_timer *t, uint64_t when)
 		/* pairs with bw_timer_fire() and other starts */
 	} while (!try_cmpxchg(&t->word, &old, new));
 	err = bw_timers_add(m->p, when, &t->word, new);
+	bw_count(m->p, BW_COUNT_timers);
 	bw_m_exit(m);
 	if (unlikely(err) && bw_timed_win(&t->word, new))
 		return err;
@@ -155,7 +156,7 @@ static void retry(struct bw_p *p, const struct bw_timed_entry *e, u64 now)
 		bw_fatal("no memory for the G of a timer, nor to wait for it");
 }
 
-void bw_timer_fire(struct bw_p *p, struct bw_m *m,
+bool bw_timer_fire(struct bw_p *p, struct bw_m *m,
 		   const struct bw_timed_entry *e, u64 now)
 {
 	struct bw_timer *t = container_of(e->word, struct bw_timer, word);
@@ -168,7 +169,7 @@ void bw_timer_fire(struct bw_p *p, struct bw_m *m,
 		g = bw_g_new("timer", fn, arg, m);
 		if (!g) {
 			retry(p, e, now);
-			return;
+			return false;
 		}
 	}
 	if (bw_timed_win(e->word, e->value)) {
@@ -176,12 +177,13 @@ void bw_timer_fire(struct bw_p *p, struct bw_m *m,
 			bw_submit(m, g);
 		else
 			bw_ready(arg);
-		return;
+		return true;
 	}
 	if (g && bw_g_drop(g)) {
 		bw_glist_add(&unused, g);
 		bw_g_put_all(&unused);
 	}
+	return false;
 }
 
 void bw_alarms_forked(void)

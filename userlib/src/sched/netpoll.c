@@ -15,7 +15,6 @@
 #define WRITE_EVENTS	(EPOLLOUT | EPOLLHUP | EPOLLERR)
 #define MORE_THAN_DATA	(EPOLLRDHUP | EPOLLPRI | EPOLLHUP | EPOLLERR)
 #define WAKE		UINT64_MAX	/* the data of @wake_fd */
-#define REPOLL_NS	10000000ULL
 #define ADDRESS		0x0000ffffffffffc0ULL	/* of a G, in a word */
 
 /**
@@ -197,6 +196,7 @@ static bool commit_word(struct bw_g *g, void *arg)
 {
 	struct word_wait *w = arg;
 	struct bw_desc *d = w->d;
+	struct bw_p *p = g->m->p;
 	u32 dirs = w->dirs, in = 0, dir;
 	u64 ticket = READ_ONCE(g->wait), me = bw_desc_word_of(g, ticket);
 
@@ -219,6 +219,7 @@ static bool commit_word(struct bw_g *g, void *arg)
 			withdraw(d, in, me);
 		return false;
 	}
+	bw_count(p, BW_COUNT_io_waits);
 	return true;
 }
 
@@ -295,6 +296,7 @@ static void link_locked(struct bw_desc *d, enum bw_dir dir,
 
 static bool commit_unlock(struct bw_g *g, void *lock)
 {
+	bw_count(g->m->p, BW_COUNT_io_waits);
 	bw_unlock(lock);
 	return true;
 }
@@ -384,19 +386,80 @@ static int word_wait(struct bw_desc *d, u32 dirs, u64 deadline, u32 *busy)
 	return err;
 }
 
-/* For both, and another G is in one of the words: behind that one, for a while. */
-static int wait_for_both(struct bw_desc *d, u64 deadline)
+/**
+ * struct both_wait - for both, while another G is in one of the words	[its G]
+ * @d:		where it waits
+ * @behind:	directions in which it is queued; in the others it is in the word
+ * @q:		its places there						[lock]
+ */
+struct both_wait {
+	struct bw_desc *d;
+	u32 behind;
+	struct bw_desc_queued q[BW_NR_DIRS];
+};
+
+/* Whoever comes first, here or there, wins the one ticket. */
+static void link_both_locked(struct both_wait *b)
 {
-	u64 soon = min(deadline, bw_now() + REPOLL_NS);
-	u32 busy, dir;
-	int err;
+	struct bw_desc *d = b->d;
+	u32 dir;
 
 	for (dir = 0; dir < BW_NR_DIRS; dir++) {
-		if (!is_g(READ_ONCE(d->word[dir])))
+		b->q[dir].g = bw_self();
+		b->q[dir].ticket = bw_sched_ticket();
+		if (!is_g(load_seq(&d->word[dir])))
 			continue;
-		err = queue_wait(d, dir, soon);
-		return err == -ETIMEDOUT && soon < deadline ? 0 : err;
+		link_locked(d, dir, &b->q[dir]);
+		/* again (D5): has it gone without having seen us? */
+		if (is_g(load_seq(&d->word[dir])))
+			b->behind |= BW_DIR_BIT(dir);
+		else
+			unlink_locked(d, dir, &b->q[dir]);
 	}
+}
+
+/* Off the stack. The G that was readied comes by the lock before @b is gone. */
+static bool commit_both(struct bw_g *g, void *arg)
+{
+	struct both_wait *b = arg;
+	struct bw_desc *d = b->d;
+	struct word_wait w = { d, BW_DIR_BOTH & ~b->behind, BW_NR_DIRS };
+	bool waits = commit_word(g, &w);
+
+	bw_unlock(&d->lock);
+	return waits;
+}
+
+static int wait_behind(struct bw_desc *d, u64 deadline)
+{
+	struct both_wait b = { .d = d };
+	struct bw_g *g = bw_self();
+	int err;
+	u32 dir;
+
+	bw_lock(&d->lock);
+	link_both_locked(&b);
+	err = bw_sched_park_until(commit_both, &b, reason_of(BW_DIR_BOTH),
+				  deadline);
+	bw_lock(&d->lock);
+	for (dir = 0; dir < BW_NR_DIRS; dir++)
+		if (b.behind & BW_DIR_BIT(dir))
+			unlink_locked(d, dir, &b.q[dir]);
+	bw_unlock(&d->lock);
+	withdraw(d, BW_DIR_BOTH & ~b.behind,
+		 bw_desc_word_of(g, READ_ONCE(g->wait)));
+	if (!err)
+		bw_desc_use_ready(d, BW_DIR_BOTH & ~b.behind);
+	return err;
+}
+
+static int wait_for_both(struct bw_desc *d, u64 deadline)
+{
+	u32 busy;
+
+	if (is_g(READ_ONCE(d->word[BW_DIR_READ])) ||
+	    is_g(READ_ONCE(d->word[BW_DIR_WRITE])))
+		return wait_behind(d, deadline);
 	return word_wait(d, BW_DIR_BOTH, deadline, &busy);
 }
 
@@ -474,6 +537,7 @@ int bw_netpoll_wait(struct epoll_event *ev, u64 until)
 		n = wait_exactly(ev, until);
 	if (n < 0 && *bw_errno_here() != EINTR)
 		bw_throw("epoll does not work");
+	bw_count(NULL, BW_COUNT_io_polls);
 	return max(n, 0);
 }
 
@@ -490,6 +554,7 @@ void bw_netpoll_take(const struct epoll_event *ev, int nr, struct bw_glist *out)
 		/* an old life's (D3) */
 		if (READ_ONCE(d->gen) != ev[i].data.u64 >> 32)
 			continue;
+		bw_count(NULL, BW_COUNT_io_events);
 		if (ev[i].events & MORE_THAN_DATA)
 			WRITE_ONCE(d->hung_up, true);
 		if (ev[i].events & READ_EVENTS)

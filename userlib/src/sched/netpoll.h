@@ -32,7 +32,9 @@
  * D5. One G a direction is in the word; the others are in a queue behind it. Who
  *     ends a call in which it waited, or used READY, wakes the next one, and
  *     leaves READY if another call is under way: that may have tried before the
- *     edge, and be about to wait. One that begins later finds what is there.
+ *     edge, and be about to wait. One that begins later finds what is there. Who
+ *     waits for both directions is in the word of one and behind another G in the
+ *     other, or in both queues, with one ticket.
  * D6. The bits of the word that an address does not need have those of the number
  *     of the wait. So who moves the word has the ticket of the very wait that was
  *     in it, and never wins a later one: 4 million waits would have to pass

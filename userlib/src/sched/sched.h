@@ -337,13 +337,18 @@ void bw_sysmon_kick(void);
 
 extern struct bw_sched bw_sched;
 
-/* One more; @p is the caller's or NULL. */
-static inline void bw_count(struct bw_p *p, enum bw_count which)
+/* @n more; @p is the caller's or NULL. */
+static inline void bw_count_add(struct bw_p *p, enum bw_count which, u64 n)
 {
 	if (likely(p))
-		WRITE_ONCE(p->count[which], p->count[which] + 1);
+		WRITE_ONCE(p->count[which], p->count[which] + n);
 	else
-		fetch_add_relaxed(&bw_sched.count[which], 1);
+		fetch_add_relaxed(&bw_sched.count[which], n);
+}
+
+static inline void bw_count(struct bw_p *p, enum bw_count which)
+{
+	bw_count_add(p, which, 1);
 }
 
 /* schedtrace.c: brings bw_sched.clock up to date. Who waits for long does it. */

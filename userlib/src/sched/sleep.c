@@ -100,8 +100,10 @@ static bool commit_wait(struct bw_g *g, void *arg)
 	if (commit && !commit(g, commit_arg))
 		return !bw_timed_win(&g->wait, ticket);
 	/* from here on @w may be gone, and the entry be dead already (L4) */
-	if (deadline == BW_NEVER || !g->stack ||
-	    !bw_timers_add(m->p, deadline, &g->wait, ticket) ||
+	if (deadline == BW_NEVER || !g->stack)
+		return true;
+	bw_count(m->p, BW_COUNT_timers);
+	if (!bw_timers_add(m->p, deadline, &g->wait, ticket) ||
 	    !bw_timed_win(&g->wait, ticket))
 		return true;
 	w->err = -ENOMEM;
@@ -228,8 +230,10 @@ static bool commit_token(struct bw_g *g, void *arg)
 		/* pairs with bw_ready() */
 	} while (!try_cmpxchg(&g->token, &old, asleep));
 	/* from here on @w may be gone */
-	if (!g->stack || deadline == BW_NEVER ||
-	    !bw_timers_add(m->p, deadline, &g->token, asleep))
+	if (!g->stack || deadline == BW_NEVER)
+		return true;
+	bw_count(m->p, BW_COUNT_timers);
+	if (!bw_timers_add(m->p, deadline, &g->token, asleep))
 		return true;
 	if (!bw_timed_win(&g->token, asleep))
 		return true;

@@ -25,6 +25,11 @@ static void sums(struct bw_stats *s)
 	s->yields = sum(BW_COUNT_yields);
 	s->steals = sum(BW_COUNT_steals);
 	s->globals = sum(BW_COUNT_globals);
+	s->timers_fired = sum(BW_COUNT_timers_fired);
+	s->timers = sum(BW_COUNT_timers);
+	s->io_events = sum(BW_COUNT_io_events);
+	s->io_polls = sum(BW_COUNT_io_polls);
+	s->io_waits = sum(BW_COUNT_io_waits);
 	for (i = 0; i < nr; i++) {
 		s->switches += READ_ONCE(bw_sched.p[i]->nr_runs);
 		s->calls += READ_ONCE(bw_sched.p[i]->nr_blocks);

@@ -161,6 +161,7 @@ bool bw_timers_fire(struct bw_p *of, struct bw_m *m, u64 now, u32 max,
 	struct bw_timed_entry due[FIRE_MAX];
 	struct bw_timers *t = &of->timers;
 	u32 nr_due = 0, n = 0, i;
+	u64 fired = 0;
 	struct bw_g *g;
 
 	bw_lock(&t->lock);
@@ -179,14 +180,18 @@ bool bw_timers_fire(struct bw_p *of, struct bw_m *m, u64 now, u32 max,
 			due[nr_due++] = e;
 		else
 			g = win_g(&e);
-		if (g)
-			bw_glist_add(out, g);
+		if (!g)
+			continue;
+		fired++;
+		bw_glist_add(out, g);
 	}
 	min_locked(t);
 	WRITE_ONCE(t->nr_checks, READ_ONCE(t->nr_checks) + 1);
 	bw_unlock(&t->lock);
 	for (i = 0; i < nr_due; i++)
-		bw_timer_fire(of, m, &due[i], now);
+		fired += bw_timer_fire(of, m, &due[i], now);
+	if (fired)
+		bw_count_add(m ? m->p : NULL, BW_COUNT_timers_fired, fired);
 	return n;
 }
 

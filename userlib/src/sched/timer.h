@@ -132,8 +132,8 @@ void bw_timers_clean(void);
 /* Throws where I4 or the order is broken. Nobody changes it. */
 void bw_timers_verify(struct bw_timers *t);
 
-/* alarm.c: an entry of a struct bw_timer is due. */
-void bw_timer_fire(struct bw_p *p, struct bw_m *m,
+/* alarm.c: an entry of a struct bw_timer is due; false: it was dead, or is later. */
+bool bw_timer_fire(struct bw_p *p, struct bw_m *m,
 		   const struct bw_timed_entry *e, u64 now);
 
 #endif
