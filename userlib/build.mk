@@ -125,6 +125,7 @@ bw-lib-src := \
 	userlib/src/heap/large.c \
 	userlib/src/heap/efence.c \
 	userlib/src/heap/explain.c \
+	userlib/src/heap/stash.c \
 	userlib/src/heap/tiny.c \
 	userlib/src/heap/region.c \
 	userlib/src/heap/sweep.c \
@@ -172,7 +173,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_signal_test \
 	sched_eyes_test \
 	sched_timer_test sched_net_test \
-	memstats_test alloc_test alloc_die_test type_test
+	memstats_test alloc_test alloc_die_test stash_test type_test
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test \
 	gc_hybrid_test leak_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)

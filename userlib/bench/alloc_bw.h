@@ -8,7 +8,7 @@ static inline void peer_init(void)
 
 static inline void *peer_root(size_t n)
 {
-	return calloc(1, n);
+	return bw_alloc(n);
 }
 
 static inline void *peer_new(size_t n)

@@ -107,13 +107,26 @@ def malloc_state(span, slot, bit_is_set):
     return "free, in a magazine of " + where if where else "allocated"
 
 
-def slot_state(span, index):
-    """What the bits say of a slot (O1 and O2 of mspan.h)."""
+def stash_with(heap, span, slot):
+    """The mcache in whose stash (heap/mcache.h) this slot is, or None."""
+    cache = heap["gc"]["caches"]
+    while int(cache):
+        stash = cache["stash"][int(span["spanclass"])]
+        for i in range(int(stash["top"] - stash["low"])):
+            if int(stash["low"][i + 1]) == slot:
+                return int(cache)
+        cache = cache["next"]
+    return None
+
+
+def slot_state(heap, span, index):
+    """What stashes and bits say of a slot (M7 of mcache.h, O1 and O2 of mspan.h)."""
     word, bit = index // 64, 1 << index % 64
     window = int(span["window"]) & NO_WINDOW
     slot = int(span["base"]) + index * int(span["elem_size"])
-    if int(span["hot"]) == slot:
-        return "free, the next to be allocated"
+    cache = stash_with(heap, span, slot)
+    if cache:
+        return "free, in a stash of the mcache %#x" % cache
     if window == word:
         free = int(span["free_bits"]) & bit
         return "free, in the window" if free else "allocated, in the window"
@@ -127,7 +140,7 @@ def slot_state(span, index):
     return "allocated"
 
 
-def describe(span, address):
+def describe(heap, span, address):
     base, size = int(span["base"]), int(span["elem_size"])
     state, off = int(span["state"]), address - base
     yield "span   %#x, page %#x, %d pages, generation %d" % (
@@ -147,7 +160,7 @@ def describe(span, address):
         yield "slot   none: between the slots and the ends of the span"
         return
     yield "slot   %d at %#x, byte %d of it: %s" % (
-        index, base + index * size, off % size, slot_state(span, index))
+        index, base + index * size, off % size, slot_state(heap, span, index))
 
 
 class BurrowSpan(gdb.Command):
@@ -167,7 +180,7 @@ class BurrowSpan(gdb.Command):
         if span is None:
             print("%#x is %s" % (address, why))
             return
-        for line in describe(span, address):
+        for line in describe(heap, span, address):
             print(line)
 
 

@@ -82,6 +82,41 @@ static void free_in_two_threads(void)
 	pthread_join(t, NULL);
 }
 
+/* While it is in the stash of the one who freed it first. */
+static void free_in_another_thread_too(void)
+{
+	void *p = bw_alloc(48);
+	pthread_t t;
+
+	bw_free(p);
+	pthread_create(&t, NULL, free_it, p);
+	pthread_join(t, NULL);
+	bw_mcache_flush(bw_mcache_attach());
+}
+
+static void free_twice_with_many_between(void)
+{
+	void *p[40];
+	u32 i;
+
+	for (i = 0; i < 40; i++)
+		p[i] = bw_alloc(48);
+	for (i = 0; i < 40; i++)
+		bw_free(p[i]);
+	bw_free(p[7]);
+}
+
+static void free_inside_a_span_of_pages(void)
+{
+	char *p[200];
+	u32 i;
+
+	for (i = 0; i < 200; i++)
+		p[i] = bw_alloc(144);
+	bw_free(p[0]);
+	bw_free(p[199] + 16);
+}
+
 static void free_inside(void)
 {
 	bw_free((char *)bw_alloc(48) + 16);
@@ -179,6 +214,12 @@ static const struct row {
 	{ "twice, with a flush", free_twice_with_a_flush_between, "",
 	  "freed before: byte 0 of slot 5, class 4" },
 	{ "by two threads", free_in_two_threads, "", "it was freed before" },
+	{ "by another thread, too", free_in_another_thread_too, "",
+	  "it was freed before" },
+	{ "twice, and many between", free_twice_with_many_between, "",
+	  "freed before: byte 0 of slot 7, class 4" },
+	{ "inside, beyond a page", free_inside_a_span_of_pages, "",
+	  "no object begins there: byte 16 of slot 199, class 10" },
 	{ "inside", free_inside, "", "no object begins there: byte 16 of slot" },
 	{ "inside a large one", free_inside_a_large_one, "",
 	  "no object begins there: byte 8192 of slot 0, class 0" },

@@ -278,6 +278,7 @@ static void *move_windows(void *arg)
 		for (i = 0; i < 256; i++)
 			if (comes_and_goes(i))
 				mcache_free(c, watched->base + i * 32);
+		bw_mcache_flush_frees(c);
 		for (i = 0; i < 256; i++) {
 			if (!comes_and_goes(i))
 				continue;

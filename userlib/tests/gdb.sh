@@ -65,7 +65,7 @@ expect_both()
 {
 	expect "$1" 'class  4: 170 slots of 48 bytes, conservative' \
 		'byte 5 of it: allocated, in the window' \
-		'byte 0 of it: free, the next to be allocated' \
+		'byte 0 of it: free, in a stash of the mcache 0x' \
 		'state  full' 'byte 0 of it: allocated$' \
 		'state  large' 'class  0: 1 slots of 106496 bytes, noscan' \
 		'byte 9 of it: allocated' 'which is in no span' \

@@ -182,6 +182,7 @@ static void frees_behind_the_window_are_found_again(void)
 	bw_mcache_flush_frees(c);
 	for (i = 256; i < 276; i++)
 		mcache_free(c, p[i]);
+	bw_mcache_flush_frees(c);
 	for (i = 256; i < 276; i++)
 		EXPECT(alloc(32) == p[i]);
 	for (i = 0; i < 64; i++)
@@ -207,6 +208,8 @@ static void a_slot_is_allocated_from_when_it_is_zero_until_it_is_freed(void)
 	}
 	for (i = 0; i < 200; i++) {
 		mcache_free(c, p[i]);
+		EXPECT(bw_mspan_is_allocated(s, i));
+		bw_mcache_flush_frees(c);
 		for (k = 0; k < 200; k++)
 			EXPECT(bw_mspan_is_allocated(s, k) == (k > i));
 	}

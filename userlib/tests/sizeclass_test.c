@@ -50,6 +50,23 @@ static void no_size_over_sixteen_wastes_more_than_an_eighth(void)
 	}
 }
 
+static void a_product_tells_where_slots_begin_and_where_none_does(void)
+{
+	u32 c, off;
+	bool good;
+
+	for (c = 1; c < BURROW_NR_CLASSES; c++) {
+		const struct bw_sizeclass *sc = &bw_sizeclass[c];
+
+		good = true;
+		for (off = 0; off < sc->npages * BURROW_PAGE_SIZE; off++)
+			good &= bw_class_divides(off, sc->divmul) ==
+				(off % sc->size == 0);
+		EXPECT(good);
+	}
+	EXPECT(!bw_class_divides(0, 0) && !bw_class_divides(8, 0));
+}
+
 static void a_span_has_as_many_slots_as_fit_and_at_most_1024(void)
 {
 	u32 c;
@@ -82,6 +99,7 @@ int main(void)
 	TEST(slots_of_sixteen_or_more_are_multiples_of_sixteen);
 	TEST(powers_of_two_are_classes);
 	TEST(no_size_over_sixteen_wastes_more_than_an_eighth);
+	TEST(a_product_tells_where_slots_begin_and_where_none_does);
 	TEST(a_span_has_as_many_slots_as_fit_and_at_most_1024);
 	TEST(the_multiplication_divides_every_offset);
 	return tap_end();

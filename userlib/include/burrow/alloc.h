@@ -98,8 +98,8 @@ struct bw_memclass {
  * @by_class:	see above
  *
  * Each is off at most by what other threads were allocating and freeing during
- * the call, and by what they freed and still hold to give back together (at most
- * 1024 objects a thread).
+ * the call, and by what they freed and still hold to give back together or to
+ * allocate again (at most 1024 objects a thread, and 62 of each class and kind).
  */
 struct bw_memstats {
 	uint64_t heap;

@@ -175,9 +175,9 @@ static struct special *make_locked(u64 hidden)
 }
 
 /* F5: from now on frees in this span are told to us. */
-static void span_mark(struct bw_mspan *s)
+static void span_mark(struct bw_mheap *h, struct bw_mspan *s)
 {
-	bw_mspan_set_special(s);
+	bw_mspan_set_special(h, s);
 }
 
 static struct bw_mspan *span_of_object(struct bw_mheap *h, const void *p,
@@ -202,7 +202,7 @@ int bw_special_set_final(struct bw_mheap *h, void *p, bw_final_fn *fn,
 	struct special *s;
 	int err = 0;
 
-	span_mark(span_of_object(h, p, "bw_finalizer_set"));
+	span_mark(h, span_of_object(h, p, "bw_finalizer_set"));
 	bw_lock(&all.lock);
 	s = fn ? make_locked(hidden) : find_locked(hidden);
 	if (s) {
@@ -244,7 +244,7 @@ struct bw_weak *bw_special_weak(struct bw_mheap *h, void *p)
 	struct bw_weak *w = NULL;
 	struct special *s;
 
-	span_mark(span_of_object(h, p, "bw_weak_make"));
+	span_mark(h, span_of_object(h, p, "bw_weak_make"));
 	bw_lock(&all.lock);
 	s = make_locked(hidden);
 	if (s && !s->weak)

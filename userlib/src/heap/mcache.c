@@ -19,22 +19,15 @@
 static const struct bw_mspan_map map_none;
 
 struct bw_mcache bw_mcache_none = {
+	.stash = {
+		[0 ... BW_NR_SPANCLASSES - 1] = {
+			bw_stash_none, bw_stash_none, bw_stash_none, 0, 0,
+		},
+	},
 	.span = { [0 ... BW_NR_SPANCLASSES - 1] = &bw_mspan_none },
 	.map = &map_none,
 	.tiny_used = BW_TINY_BLOCK,
 };
-
-static void unheat(struct bw_mspan *s)
-{
-	char *hot = s->hot;
-	u32 i;
-
-	if (!hot)
-		return;
-	i = bw_class_div((u32)(hot - s->wbase), s->divmul);
-	bw_publish(&s->free_bits, s->free_bits | 1ULL << i);
-	bw_publish(&s->hot, NULL);
-}
 
 /* The stores are in the order that bw_mspan_is_allocated() asks for. */
 static void unload(struct bw_mspan *s)
@@ -43,33 +36,22 @@ static void unload(struct bw_mspan *s)
 
 	if (w == BW_NO_WINDOW)
 		return;
-	unheat(s);
 	bw_publish(&s->alloc[w], ~s->free_bits & bw_mspan_mask(s, w));
 	bw_publish(&s->window, (s->window + BW_WINDOW_STEP) | BW_NO_WINDOW);
 	bw_publish(&s->free_bits, 0);
-	WRITE_ONCE(s->wbytes, 0);
 }
 
 /* M5 */
-static void blacken(const struct bw_mheap *h, struct bw_mspan *s, u32 w,
+static void blacken(const struct bw_mheap *h, const struct bw_mspan *s, u32 w,
 		    u64 bits)
 {
 	if (!(h->gc.broken & BW_BROKEN_BLACK))
 		fetch_or_relaxed(&bw_marks_of(&h->map, s)[w], bits);
-	WRITE_ONCE(s->wbytes, 0);
 }
 
 static void load(const struct bw_mheap *h, struct bw_mspan *s, u32 w, u64 bits)
 {
-	u32 slots = min(s->nelems - w * 64, 64U);
-
 	s->wbase = s->base + w * 64 * s->elem_size;
-	if (s->spanclass == BW_SC_TINY)
-		slots = 0;
-	/* pairs with bw_mspan_set_special() */
-	xchg(&s->wbytes, slots * (u32)s->elem_size);
-	if (unlikely(__atomic_load_n(&s->special, __ATOMIC_SEQ_CST)))
-		WRITE_ONCE(s->wbytes, 0);
 	if (unlikely(READ_ONCE(h->gc.marking)) && bw_kind_is_collected(s->kind))
 		blacken(h, s, w, bits);
 	bw_publish(&s->free_bits, bits);
@@ -114,8 +96,11 @@ static bool refill(struct bw_mcache *c, u32 spanclass)
 		s = NULL;
 	else if (next_window(c->heap, s))
 		return true;
-	bw_mcache_flush_frees(c);
+	bw_mcache_flush_freeing(c);
 	s = bw_mcentral_swap(c->heap, spanclass, s, c);
+	/* what stashes keep may be in the way */
+	if (unlikely(!s) && bw_mcache_flush_frees(c))
+		s = bw_mcentral_swap(c->heap, spanclass, NULL, c);
 	c->span[spanclass] = s ? s : &bw_mspan_none;
 	if (!s)
 		return false;
@@ -128,32 +113,37 @@ static bool refill(struct bw_mcache *c, u32 spanclass)
 	return true;
 }
 
+static void *take_stashed(struct bw_stash *st)
+{
+	char *p = *st->top;
+
+	memset(p, 0, st->size);
+	st->top--;
+	return p;
+}
+
 static void *take_zeroed(struct bw_mspan *s)
 {
 	u64 bits = s->free_bits;
-	char *p = s->hot;
+	char *p = s->wbase + (u32)__builtin_ctzll(bits) * s->elem_size;
 
-	if (p) {
+	if (s->needzero)
 		memset(p, 0, s->elem_size);
-		bw_publish(&s->hot, NULL);
-		return p;
-	}
-	p = s->wbase + (u32)__builtin_ctzll(bits) * s->elem_size;
-	memset(p, 0, s->elem_size);
 	bw_publish(&s->free_bits, bits & (bits - 1));
 	return p;
 }
 
 void *bw_mcache_take_zeroed(struct bw_mcache *c, u32 spanclass, size_t n)
 {
-	struct bw_mspan *s;
+	struct bw_stash *st = &c->stash[spanclass];
 	void *p = NULL;
 
 	bw_section_begin();
-	s = c->span[spanclass];
-	/* M6: it may have been flushed since */
-	if (likely(s->hot || s->free_bits))
-		p = take_zeroed(s);
+	/* M6: either may have been flushed since */
+	if (likely(st->top != st->low))
+		p = take_stashed(st);
+	else if (likely(c->span[spanclass]->free_bits))
+		p = take_zeroed(c->span[spanclass]);
 	bw_section_end();
 	return likely(p) ? p : bw_mcache_alloc_slow(c, spanclass, n, true);
 }
@@ -174,8 +164,7 @@ static void *alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n, bool zero)
 		if (!c)
 			return no_memory();
 	}
-	s = c->span[spanclass];
-	if (!s->hot && !s->free_bits && !refill(c, spanclass))
+	if (!c->span[spanclass]->free_bits && !refill(c, spanclass))
 		return no_memory();
 	if (likely(!c->heap->hooks))
 		return mcache_alloc(c, spanclass, n, zero);
@@ -207,6 +196,7 @@ struct bw_mcache *bw_mcache_make(struct bw_mheap *h)
 	*c = bw_mcache_none;
 	c->map = &h->map;
 	c->heap = h;
+	bw_stashes_init(c);
 	c->epoch = READ_ONCE(h->be->epoch);
 	bw_lock(&h->gc.caches_lock);
 	c->next = h->gc.caches;
@@ -221,18 +211,15 @@ s64 bw_mcache_blacken(struct bw_mcache *c)
 	u32 i;
 
 	c->tiny_used = BW_TINY_BLOCK;
+	bw_stashes_drop(c);
+	c->nr_pages = 0;
 	for (i = 0; i < BURROW_KIND_MANUAL * BURROW_NR_CLASSES; i++) {
-		struct bw_mspan *s = c->span[i];
-		u32 w = s->window & BW_NO_WINDOW, slot;
+		const struct bw_mspan *s = c->span[i];
+		u32 w = s->window & BW_NO_WINDOW;
 		u64 bits = s->free_bits;
 
 		if (w == BW_NO_WINDOW)
 			continue;
-		if (s->hot) {
-			slot = bw_class_div((u32)(s->hot - s->wbase),
-					    s->divmul);
-			bits |= 1ULL << slot;
-		}
 		blacken(c->heap, s, w, bits);
 		bytes += (s64)((u32)__builtin_popcountll(bits) * s->elem_size);
 	}
@@ -275,6 +262,7 @@ void bw_mcache_release(struct bw_mcache *c)
 	if (c->nr_shades)
 		BW_UP(shades_full, c);
 	unlist(c);
+	bw_stashes_free(c);
 	bw_sys_free(c, sizeof(*c));
 }
 
@@ -283,13 +271,8 @@ static bool window_is_good(const struct bw_mspan *s)
 	u32 w = s->window & BW_NO_WINDOW;
 
 	if (w == BW_NO_WINDOW)
-		return !s->free_bits && !s->wbytes && !s->hot;
+		return !s->free_bits;
 	if (w >= bw_mspan_words(s) || s->free_bits & ~bw_mspan_mask(s, w))
-		return false;
-	if (s->hot && (s->hot < s->wbase ||
-		       s->hot >= s->wbase + 64 * s->elem_size ||
-		       s->free_bits >> (u32)((s->hot - s->wbase) /
-					     s->elem_size) & 1))
 		return false;
 	return s->wbase == s->base + w * 64 * s->elem_size;
 }
@@ -306,8 +289,7 @@ int bw_mcache_check(const struct bw_mcache *c)
 		if (s->state != BW_MSPAN_CACHED || s->cache != c ||
 		    s->spanclass != i)
 			return 1;
-		if (!window_is_good(s) ||
-		    (i == BW_SC_TINY && s->wbytes))
+		if (!window_is_good(s))
 			return 2;
 	}
 	for (i = 0; i < BW_NR_FREEING; i++) {
@@ -316,5 +298,5 @@ int bw_mcache_check(const struct bw_mcache *c)
 		if (f->span && (!f->mask || f->word >= bw_mspan_words(f->span)))
 			return 4;
 	}
-	return 0;
+	return bw_stashes_are_good(c) ? 0 : 7;
 }

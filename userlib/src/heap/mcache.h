@@ -3,30 +3,37 @@
  * mcache: a thread's own spans, one for each span class.
  *
  *	bw_alloc()			rt/alloc.c
- *	  mcache_alloc()		<- here: a free slot of the window
+ *	  mcache_alloc()		<- here: the slot freed last, or one of the
+ *					   window
  *	    bw_mcache_alloc_slow()	heap/mcache.c: the next window or span
  *	bw_free()			rt/alloc.c
- *	  mcache_free()			<- here: back into the window
+ *	  mcache_free()			<- here: into the stash of its class
  *	    bw_mcache_free_slow()	heap/mcache_free.c: anything else
+ *	      bw_stash_put()		heap/stash.c: when there is no room
  *
  * Only its thread touches an mcache: no lock, no atomic read-modify-write.
  *
  * M1. A span held here is CACHED and on no list of mcentral, its @cache is us.
  * M2. Its @free_bits has a 1 for each free slot of the current window, and
- *     @wbase and @wbytes say where that window is; @wbytes is 0 for blocks of
- *     tiny objects, which nobody frees one by one, and while marking.
+ *     @wbase says where that window is.
  * M3. Where there is no span stands bw_mspan_none.
  * M4. An entry of @freeing is of a span that the object in it keeps alive: its
  *     bits are still set where all others look.
  *
  * M5. While marking all free slots of the window are marked, of any span of the
  *     collector's: what is taken is black. A slot that is freed meanwhile is
- *     marked by the slow path, for it may be taken again.
+ *     marked by the slow path, for it may be taken again; stashes are blank and
+ *     @nr_pages is 0, so that all frees come that way.
  *
  * M6. The collector changes an mcache while its thread is stopped. So mcache_alloc()
  *     and mcache_free() are in leaves (BW_LEAF) or in sections, all slow paths are
  *     sections, and on the way from the one to the other nothing is kept that was
  *     read from a span (base/section.h).
+ *
+ * M7. A stash has slots of its class in (@low, @top], which are taken for all who
+ *     look elsewhere, and has no two alike. All three are bw_stash_none where
+ *     none was freed yet, and in mcaches with hooks. The first word of each slot is
+ *     bw_freed_word().
  *
  * A thread without an mcache has bw_mcache_none, which holds nothing and knows
  * no addresses: both fast paths miss, and the slow ones attach the thread. With
@@ -46,6 +53,7 @@
 #define BW_NR_FREEING	16U
 #define BW_NR_SHADES	256U
 #define BW_TINY_BLOCK	16U
+#define BW_STASH_SLOTS	62U
 #define BW_ZERO_INLINE	64U	/* bytes */
 
 /**
@@ -61,9 +69,31 @@ struct bw_freeing {
 };
 
 /**
+ * struct bw_stash - what a thread freed last of a class, of whatever span (M7)
+ *								[owner]
+ * @top:	the last one that came in, and the first to go out
+ * @low:	where @top is when there is none: there is NULL
+ * @end:	where it is when there is no room
+ * @divmul:	of the class, see bw_class_divides(); 0: not freed this way
+ * @size:	of a slot
+ */
+struct bw_stash {
+	char **top;
+	char **low;
+	char **end;
+	u32 divmul;
+	u32 size;
+};
+
+/**
  * struct bw_mcache - what a thread has				[owner]
+ * @base:	of the heap						[const]
+ * @classes:	of its pages, see struct bw_mspan_map			[const]
+ * @nr_pages:	that are looked up there; 0: all frees are slow
+ * @stash:	by span class
+ * @stashes:	where their words are
  * @span:	by span class
- * @map:	of the heap, for frees
+ * @map:	of the heap
  * @heap:	whose spans they are
  * @epoch:	the process that it is in, by @epoch of the backend
  * @tiny:	block of which the first @tiny_used bytes are taken
@@ -74,6 +104,11 @@ struct bw_freeing {
  * @next:	of all mcaches of the heap			[gc.caches_lock]
  */
 struct bw_mcache {
+	char *base;
+	const u16 *classes;
+	size_t nr_pages;
+	struct bw_stash_words *stashes;
+	struct bw_stash stash[BW_NR_SPANCLASSES];
 	struct bw_mspan *span[BW_NR_SPANCLASSES];
 	const struct bw_mspan_map *map;
 	struct bw_mheap *heap;
@@ -86,6 +121,10 @@ struct bw_mcache {
 	u64 shade[BW_NR_SHADES];
 };
 
+static_assert(sizeof(struct bw_stash) == BW_CLASS_UNIT * sizeof(u64),
+	      "the words of struct bw_mspan_map count on it");
+
+extern char *bw_stash_none[1];
 extern struct bw_mcache bw_mcache_none;
 
 extern __thread struct bw_mcache *bw_mcache_front
@@ -107,8 +146,30 @@ void bw_mcache_flush(struct bw_mcache *c);
  * their windows is black, and frees go the slow way. How many bytes that is.
  */
 s64 bw_mcache_blacken(struct bw_mcache *c);
-/* Waiting frees alone. */
-void bw_mcache_flush_frees(struct bw_mcache *c);
+/* Waiting frees alone, those in stashes among them. False: there was none. */
+bool bw_mcache_flush_frees(struct bw_mcache *c);
+/* The same but for stashes. */
+void bw_mcache_flush_freeing(struct bw_mcache *c);
+/* A slot of a stash goes to its span. */
+void bw_mcache_give(struct bw_mcache *c, void *p);
+
+/* stash.c: for a new mcache; and its end, when all of them are blank. */
+void bw_stashes_init(struct bw_mcache *c);
+void bw_stashes_free(struct bw_mcache *c);
+/*
+ * The object at @p, slot @i of @s, is free. False: it has to go to its span. It is
+ * fatal if it is there already.
+ */
+bool bw_stash_put(struct bw_mcache *c, struct bw_mspan *s, u32 i, char *p);
+/* What is in them goes to spans. False: nothing was. */
+bool bw_stashes_flush(struct bw_mcache *c);
+/*
+ * The world is stopped, a sweep will come: they are blank, and what was in them
+ * are objects that nobody has.
+ */
+void bw_stashes_drop(struct bw_mcache *c);
+/* M7 */
+bool bw_stashes_are_good(const struct bw_mcache *c);
 
 /*
  * The calling thread's mcache on the heap of the process, made if need be; it
@@ -156,11 +217,27 @@ static __always_inline void mcache_zero(char *p, size_t size)
 		return;
 	}
 	memset(p, 0, 16);
+	if (size == 16)
+		return;
 	memset(p + size - 16, 0, 16);
 	if (size > 32) {
 		memset(p + 16, 0, 16);
 		memset(p + size - 32, 0, 16);
 	}
+}
+
+/* That of a page, from its word in @classes. */
+static __always_inline struct bw_stash *bw_stash_of(struct bw_mcache *c, u32 cls)
+{
+	u64 *at = (u64 *)(void *)c->stash + cls % BW_CLASS_PAGE;
+
+	return (struct bw_stash *)(void *)at;
+}
+
+/* What the first word of a slot in a stash is; no address of the heap. */
+static __always_inline u64 bw_freed_word(const void *p)
+{
+	return (uintptr_t)p ^ 0x9e3779b97f4a7c15ULL;
 }
 
 /*
@@ -170,57 +247,60 @@ static __always_inline void mcache_zero(char *p, size_t size)
 static __always_inline void *mcache_alloc(struct bw_mcache *c, u32 spanclass,
 					  size_t n, bool zero)
 {
-	struct bw_mspan *s = c->span[spanclass];
-	u64 bits, size = s->elem_size;
-	char *p = READ_ONCE(s->hot);
+	struct bw_stash *st;
+	struct bw_mspan *s;
+	u64 bits;
+	char *p;
 
-	if (p) {
-		if (zero) {
-			if (unlikely(size > BW_ZERO_INLINE))
-				return bw_mcache_take_zeroed(c, spanclass, n);
-			mcache_zero(p, size);
-		}
-		/* zero before it is there */
-		bw_publish(&s->hot, NULL);
+	if (zero && unlikely(n > BW_ZERO_INLINE))
+		return bw_mcache_take_zeroed(c, spanclass, n);
+	st = &c->stash[spanclass];
+	p = *st->top;
+	if (likely(p)) {
+		if (zero)
+			mcache_zero(p, st->size);
+		else
+			*(u64 *)(void *)p = 0;
+		st->top--;
 		return p;
 	}
+	s = c->span[spanclass];
 	bits = READ_ONCE(s->free_bits);
 	if (unlikely(!bits))
 		return bw_mcache_alloc_slow(c, spanclass, n, zero);
-	p = s->wbase + (u32)__builtin_ctzll(bits) * size;
-	if (zero && s->needzero) {
-		if (unlikely(size > BW_ZERO_INLINE))
-			return bw_mcache_take_zeroed(c, spanclass, n);
-		mcache_zero(p, size);
-	}
+	p = s->wbase + (u32)__builtin_ctzll(bits) * s->elem_size;
+	if (zero && s->needzero)
+		mcache_zero(p, s->elem_size);
+	/* zero before it is there */
 	bw_publish(&s->free_bits, bits & (bits - 1));
 	return p;
 }
 
-/* Frees what is not in the current window of its span the slow way. */
+/*
+ * Frees what begins a slot of some span, and was not freed before, into the stash
+ * of its class; the slow way finds out about all else.
+ */
 static __always_inline void mcache_free(struct bw_mcache *c, void *p)
 {
-	struct bw_mspan *s = bw_map_find(c->map, p);
-	u64 bits, bit, off;
-	char *hot;
-	u32 i;
+	size_t off = (uintptr_t)p - (uintptr_t)c->base;
+	u64 word = bw_freed_word(p);
+	struct bw_stash *st;
+	char **top;
+	u32 cls;
 
-	if (unlikely(!s || READ_ONCE(s->cache) != c))
+	if (unlikely(off >> BURROW_PAGE_SHIFT >= c->nr_pages))
 		goto slow;
-	off = (u64)((char *)p - s->wbase);
-	if (unlikely(off >= READ_ONCE(s->wbytes)))
+	cls = READ_ONCE(c->classes[off >> BURROW_PAGE_SHIFT]);
+	st = bw_stash_of(c, cls);
+	off = off % BURROW_PAGE_SIZE + bw_page_offset(cls);
+	if (unlikely(!bw_class_divides((u32)off, st->divmul)))
 		goto slow;
-	i = bw_class_div((u32)off, s->divmul);
-	bits = READ_ONCE(s->free_bits);
-	bit = 1ULL << i;
-	hot = READ_ONCE(s->hot);
-	if (unlikely(bits & bit || i * s->elem_size != off || hot == p))
+	top = st->top;
+	if (unlikely(top == st->end || *(u64 *)p == word))
 		goto slow;
-	s->needzero = true;
-	if (hot)
-		bw_publish(&s->free_bits, bits | bit);
-	else
-		bw_publish(&s->hot, (char *)p);
+	*(u64 *)p = word;
+	top[1] = p;
+	st->top = top + 1;
 	return;
 slow:
 	bw_mcache_free_slow(c, p);

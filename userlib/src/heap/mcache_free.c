@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * mcache_free: frees that do not fall into the current window.
+ * mcache_free: frees that a stash has no room for, and those that go to spans.
  *
  *	mcache_free()			heap/mcache.h
  *	  bw_mcache_free_slow()		<- here
- *	    another window of our span	its bit in @alloc, which is ours (O2)
+ *	    bw_stash_put()		heap/stash.c: half of it goes to spans
+ *	  bw_mcache_give()		<- here: to its span
+ *	    our span			the window, or a bit in @alloc (O2)
  *	    a span that is not ours	an entry of @freeing, 64 slots to a lock
  *	      bw_mcentral_settle()	heap/mcentral.c, where its bucket changes
  *	    a large object		heap/large.c
@@ -20,13 +22,25 @@
 
 #define TWICE	"it was freed before"
 
+static __noreturn __cold void freed_twice(const struct bw_mspan *s, u32 w,
+					  u64 twice)
+{
+	u32 i = w * 64 + (u32)__builtin_ctzll(twice);
+
+	bw_mspan_bad_free(s, s->base + i * s->elem_size, TWICE);
+}
+
 void bw_mspan_fold_freed_locked(struct bw_mspan *s)
 {
 	u32 w;
 
 	for (w = 0; s->nr_freed && w < bw_mspan_words(s); w++) {
+		u64 twice = s->freed[w] & ~s->alloc[w];
+
 		if (!s->freed[w])
 			continue;
+		if (unlikely(twice))
+			freed_twice(s, w, twice);
 		s->needzero = true;
 		/* the slots' memory was their owners' until here */
 		WRITE_ONCE(s->alloc[w], s->alloc[w] & ~s->freed[w]);
@@ -43,7 +57,7 @@ static void own_free(const struct bw_mheap *h, struct bw_mspan *s, u32 i,
 
 	if ((s->window & BW_NO_WINDOW) == w) {
 		bits = s->free_bits;
-		if (bits & bit || s->hot == p)
+		if (bits & bit)
 			bw_mspan_bad_free(s, p, TWICE);
 		s->needzero = true;
 		/* M5 in mcache.h */
@@ -84,7 +98,7 @@ static void give(struct bw_mheap *h, struct bw_freeing *f)
 	struct bw_mspan *s = f->span;
 	u64 mask = f->mask, twice, size;
 	bool settle, cached;
-	u32 spanclass, i;
+	u32 spanclass;
 
 	f->span = NULL;
 	bw_lock(&s->lock);
@@ -93,10 +107,8 @@ static void give(struct bw_mheap *h, struct bw_freeing *f)
 	spanclass = s->spanclass;
 	size = s->elem_size;
 	bw_unlock(&s->lock);
-	if (unlikely(twice)) {
-		i = f->word * 64 + (u32)__builtin_ctzll(twice);
-		bw_mspan_bad_free(s, s->base + i * s->elem_size, TWICE);
-	}
+	if (unlikely(twice))
+		freed_twice(s, f->word, twice);
 	if (bw_kind_is_collected(spanclass / BURROW_NR_CLASSES) && !cached)
 		bw_live_add(&h->gc, -(s64)((u32)__builtin_popcountll(mask) *
 					   size));
@@ -104,13 +116,21 @@ static void give(struct bw_mheap *h, struct bw_freeing *f)
 		bw_mcentral_settle(h, spanclass, s);
 }
 
-void bw_mcache_flush_frees(struct bw_mcache *c)
+void bw_mcache_flush_freeing(struct bw_mcache *c)
 {
 	u32 i;
 
 	for (i = 0; i < BW_NR_FREEING; i++)
 		if (c->freeing[i].span)
 			give(c->heap, &c->freeing[i]);
+}
+
+bool bw_mcache_flush_frees(struct bw_mcache *c)
+{
+	bool some = bw_stashes_flush(c);
+
+	bw_mcache_flush_freeing(c);
+	return some;
 }
 
 static struct bw_freeing *entry_of(struct bw_mcache *c,
@@ -165,6 +185,21 @@ static struct bw_mspan *span_of(const struct bw_mheap *h, const void *p)
 	return s;
 }
 
+static void to_span(struct bw_mcache *c, struct bw_mspan *s, u32 i, void *p)
+{
+	if (READ_ONCE(s->cache) == c)
+		own_free(c->heap, s, i, p);
+	else
+		others_free(c, s, i, p);
+}
+
+void bw_mcache_give(struct bw_mcache *c, void *p)
+{
+	struct bw_mspan *s = span_of(c->heap, p);
+
+	to_span(c, s, slot_of(s, p), p);
+}
+
 static void free_slow(struct bw_mcache *c, void *p)
 {
 	struct bw_mspan *s;
@@ -189,10 +224,8 @@ static void free_slow(struct bw_mcache *c, void *p)
 	i = slot_of(s, p);
 	if (c->heap->hooks && bw_mspan_is_allocated(s, i))
 		bw_hook_free(c->heap, s, p);
-	if (READ_ONCE(s->cache) == c)
-		own_free(c->heap, s, i, p);
-	else
-		others_free(c, s, i, p);
+	if (!bw_stash_put(c, s, i, p))
+		to_span(c, s, i, p);
 }
 
 void bw_mcache_free_slow(struct bw_mcache *c, void *p)

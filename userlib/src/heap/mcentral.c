@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* mcentral: see mcentral.h */
 #include "base/throw.h"
+#include "mcache.h"
 #include "mcache_hook.h"
 #include "sweep.h"
 
@@ -69,6 +70,7 @@ static bool uncache_locked(struct bw_mheap *h, struct bw_mcentral *mc,
 
 static void span_done(struct bw_mheap *h, struct bw_mspan *s)
 {
+	bw_classes_set(h, s, false);
 	if (h->hooks)
 		bw_hook_span_end(s);
 	bw_mspan_put(h, s);
@@ -180,6 +182,15 @@ u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr)
 	return n;
 }
 
+/* What is behind the last slot looks as if it were freed (M7 in mcache.h). */
+static void tail_close(const struct bw_mspan *s)
+{
+	char *tail = s->base + s->nelems * s->elem_size;
+
+	if (tail < s->base + ((size_t)s->npages << BURROW_PAGE_SHIFT))
+		*(u64 *)(void *)tail = bw_freed_word(tail);
+}
+
 static struct bw_mspan *span_new(struct bw_mheap *h, u32 spanclass,
 				 struct bw_mcache *cache)
 {
@@ -201,8 +212,13 @@ static struct bw_mspan *span_new(struct bw_mheap *h, u32 spanclass,
 	bw_mspan_format(s, sc->nelems, sc->size, sc->divmul);
 	cache_locked(h, s, cache);
 	bw_unlock(&s->lock);
-	if (h->hooks)
+	if (h->hooks) {
 		bw_hook_span(h, s);
+		return s;
+	}
+	tail_close(s);
+	if (spanclass != BW_SC_TINY && bw_kind_is_collected(kind))
+		bw_classes_set(h, s, true);
 	return s;
 }
 

@@ -54,20 +54,17 @@ void bw_mspan_format(struct bw_mspan *s, u32 nelems, u64 elem_size,
  */
 bool bw_mspan_is_allocated(const struct bw_mspan *s, u32 i)
 {
-	const char *slot = s->base + i * s->elem_size;
-	const char *hot;
 	u32 before, after;
 	u64 bits;
 
 	do {
 		before = bw_published(&s->window);
 		bits = bw_published(&s->free_bits);
-		hot = bw_published(&s->hot);
 		if ((before & BW_NO_WINDOW) != i / 64)
 			bits = ~bw_published(&s->alloc[i / 64]);
 		after = READ_ONCE(s->window);
 	} while (before != after);
-	return !(bits >> (i % 64) & 1) && slot != hot;
+	return !(bits >> (i % 64) & 1);
 }
 
 u32 bw_mspan_count_locked(const struct bw_mspan *s)
@@ -81,8 +78,7 @@ u32 bw_mspan_count_locked(const struct bw_mspan *s)
 			bits = ~READ_ONCE(s->free_bits) & bw_mspan_mask(s, w);
 		n += (u32)__builtin_popcountll(bits);
 	}
-	n -= min(n, READ_ONCE(s->nr_freed));
-	return n && READ_ONCE(s->hot) ? n - 1 : n;
+	return n - min(n, READ_ONCE(s->nr_freed));
 }
 
 static u32 count_bits(const u64 *words, u32 nr)
@@ -100,7 +96,7 @@ int bw_mspan_check_locked(const struct bw_mspan *s)
 	u32 words = bw_mspan_words(s);
 	bool cached = s->state == BW_MSPAN_CACHED;
 
-	if (!cached && (READ_ONCE(s->free_bits) || READ_ONCE(s->hot) ||
+	if (!cached && (READ_ONCE(s->free_bits) ||
 			(s->window & BW_NO_WINDOW) != BW_NO_WINDOW))
 		return 1;
 	if (cached != !!READ_ONCE(s->cache))

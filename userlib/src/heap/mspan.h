@@ -25,18 +25,13 @@
  * the other way round, where their owner takes them without looking further.
  *
  * O1. @free_bits is 0 where the span is not CACHED; a set bit is a free slot of
- *     the window, and so is @hot. In @alloc the window's word is as it was when
- *     it was loaded.
+ *     the window. In @alloc the window's word is as it was when it was loaded.
  * O2. While CACHED, @alloc is the owner's and others put what they free in
  *     @freed; else @alloc changes under the lock and @freed is empty.
  * O3. @nalloc counts the bits of @alloc, except while CACHED.
  * O4. @needzero is set before a slot that was used is free again: where it is
  *     clear, all free slots are zero.
  * O5. The owner words of the pages name the span from get to put, and no longer.
- *
- * Why @hot: the slot freed last is the one allocated next. As a bit it would be
- * found by way of two multiplications and four loads that wait for each other;
- * as a pointer it is there.
  *
  * Publishing (the collector asks while the owner goes on): a slot's memory is
  * ready before the bit that says so, stored with release, whichever bit that is.
@@ -99,10 +94,8 @@ struct bw_list {
 /**
  * struct bw_mspan - a span
  * @free_bits:	free slots of the window (O1)		[owner mcache, atomic]
- * @hot:	a free slot of the window whose bit is clear, or NULL
- *							[owner mcache, atomic]
  * @wbase:	where the window's slots begin			[owner mcache]
- * @wbytes:	how many bytes they are; 0: no fast free	[owner mcache]
+ * @first:	of malloc's spans: no word of @alloc before it has room	[depot]
  * @window:	see above				[owner mcache, atomic]
  * @cache:	whose it is while CACHED			[lock, atomic]
  * @elem_size:	bytes of a slot					[get]
@@ -124,7 +117,7 @@ struct bw_list {
  * @kind:	enum burrow_kind				[get]
  * @sweepgen:	against the heap's (h): h is swept, h-2 is not (sweep.h)
  *								[lock]
- * @special:	has objects whose end somebody waits for: frees are slow [atomic]
+ * @special:	has objects whose end somebody waits for: frees are exact [atomic]
  * @npages:	pages						[get]
  * @ref:	its name for the backend			[get]
  * @link:	of mcentral, or the holder's			[state]
@@ -133,9 +126,9 @@ struct bw_list {
  */
 struct bw_mspan {
 	u64 free_bits;
-	char *hot;
 	char *wbase;
-	u32 wbytes;
+	u64 *alloc;
+	u32 first;
 	u32 window;
 	struct bw_mcache *cache;
 	u64 elem_size;
@@ -145,7 +138,6 @@ struct bw_mspan {
 	bool needzero;
 	u8 scan;
 
-	u64 *alloc;
 	u64 *freed;
 	struct bw_list link;
 	struct burrow_span_ref ref;
@@ -163,7 +155,7 @@ struct bw_mspan {
 	u8 kind : 4;
 } __aligned(64);
 
-static_assert(offsetof(struct bw_mspan, alloc) == 64,
+static_assert(offsetof(struct bw_mspan, freed) == 64,
 	      "what malloc and free read is one cache line");
 static_assert(sizeof(struct bw_mspan) == 128, "and what else there is another");
 
@@ -246,16 +238,6 @@ static inline u32 bw_mspan_scan(const struct bw_mspan *s)
 {
 	/* pairs with bw_mspan_set_state() */
 	return smp_load_acquire(&s->scan); /* see above */
-}
-
-/*
- * From now on whoever frees in this span goes the slow way, which tells of it.
- * Pairs with load() in mcache.c: whoever stores @wbytes last stores 0.
- */
-static inline void bw_mspan_set_special(struct bw_mspan *s)
-{
-	__atomic_store_n(&s->special, 1, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&s->wbytes, 0, __ATOMIC_SEQ_CST);
 }
 
 /*

@@ -132,6 +132,24 @@ void bw_owners_set(struct bw_mheap *h, struct bw_mspan *s, bool to_span)
 		smp_store_release(bw_owner_word(&h->map, off), word);
 }
 
+/* Blocks of tiny objects have class 0 there: nobody frees these one by one. */
+void bw_classes_set(struct bw_mheap *h, const struct bw_mspan *s, bool fast)
+{
+	u32 i;
+
+	for (i = 0; i < s->npages; i++)
+		WRITE_ONCE(h->map.classes[s->ref.page + i],
+			   fast ? (u16)(s->spanclass * BW_CLASS_UNIT +
+				   i * BW_CLASS_PAGE) : 0);
+}
+
+/* Who frees an object that is special has heard of it, and so of this. */
+void bw_mspan_set_special(struct bw_mheap *h, struct bw_mspan *s)
+{
+	WRITE_ONCE(s->special, 1);
+	bw_classes_set(h, s, false);
+}
+
 static struct bw_mspan *spare_take_locked(struct bw_mheap *h, u32 spanclass,
 					  u32 npages)
 {

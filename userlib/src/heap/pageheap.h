@@ -63,16 +63,33 @@ struct bw_mspan_chunk {
 	u32 used;
 };
 
+/* What a page's word in @classes is made of. */
+#define BW_CLASS_UNIT		4U
+#define BW_CLASS_PAGE		1024U
+static_assert(BURROW_KIND_MANUAL * BURROW_NR_CLASSES * BW_CLASS_UNIT <=
+	      BW_CLASS_PAGE, "a span class of the collector's and a page");
+
+/* How far from its span's first page the page is. */
+static inline __attribute__((always_inline)) u32 bw_page_offset(u32 word)
+{
+	return word / BW_CLASS_PAGE << BURROW_PAGE_SHIFT;
+}
+
 /**
  * struct bw_mspan_map - which span holds an address
  * @base:	of the window						[const]
  * @umeta:	its U-words						[const]
  * @limit:	bytes of it that are arenas (H1)			[atomic]
+ * @classes:	a word a page, where objects may be freed without a look at their
+ *		span: BW_CLASS_UNIT times the span class, plus BW_CLASS_PAGE times
+ *		which page of its span it is; elsewhere 0
+ *						[whoever has the span, atomic]
  */
 struct bw_mspan_map {
 	char *base;
 	char *umeta;
 	size_t limit;
+	u16 *classes;
 };
 
 /**
@@ -166,6 +183,12 @@ struct bw_mheap *bw_mheap_peek(void);
  * nothing to do with it. For signal handlers.
  */
 size_t bw_mheap_explain(const void *addr, char *buf, size_t size);
+
+/* Objects in it may, or may not any more, be freed without a look at it. */
+void bw_classes_set(struct bw_mheap *h, const struct bw_mspan *s, bool fast);
+
+/* From now on each free in this span is exact, and told of. */
+void bw_mspan_set_special(struct bw_mheap *h, struct bw_mspan *s);
 
 /* For who needs spans of other kinds, or thread slots, of the same heap. */
 static inline struct bw_backend *bw_mheap_backend(struct bw_mheap *h)

@@ -36,6 +36,11 @@ static void heap_init(struct bw_mheap *h, const struct bw_options *o)
 	h->gc.trigger = INT64_MAX;
 }
 
+static size_t classes_bytes(const struct bw_backend *be)
+{
+	return bw_window_pages(&be->window) * sizeof(u16);
+}
+
 int bw_mheap_open_on(struct bw_backend *be, const struct bw_options *o,
 		     struct bw_mheap **out)
 {
@@ -43,6 +48,12 @@ int bw_mheap_open_on(struct bw_backend *be, const struct bw_options *o,
 
 	if (!h)
 		return bw_error(-ENOMEM, "no memory for a heap");
+	h->map.classes = bw_sys_alloc(classes_bytes(be));
+	if (!h->map.classes) {
+		bw_sys_free(h, sizeof(*h));
+		return bw_error(-ENOMEM, "no address space for the classes of "
+				"a heap's pages");
+	}
 	h->be = be;
 	h->pub = (struct bw_heap){ .be = be, .verbose = o->verbose };
 	h->map.base = be->window.data;
@@ -56,6 +67,7 @@ void bw_mheap_close(struct bw_mheap *h)
 {
 	struct bw_mspan_chunk *chunk, *next;
 
+	bw_sys_free(h->map.classes, classes_bytes(h->be));
 	h->be->ops->close(h->be);
 	for (chunk = h->chunks; chunk; chunk = next) {
 		next = chunk->next;

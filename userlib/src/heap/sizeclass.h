@@ -53,4 +53,14 @@ static inline __attribute__((always_inline)) u32 bw_class_div(u32 off, u32 divmu
 	return (u32)((u64)off * divmul >> 32);
 }
 
+/*
+ * Is any offset in a span a multiple of size? The low half of the product is the
+ * remainder's part of it. Never, where @divmul is 0.
+ */
+static inline __attribute__((always_inline)) bool bw_class_divides(u32 off,
+								   u32 divmul)
+{
+	return off * divmul < divmul;
+}
+
 #endif

@@ -127,8 +127,10 @@ void bw_sweep_flush(struct bw_mheap *h)
 {
 	struct bw_mcache *c;
 
-	for (c = h->gc.caches; c; c = c->next)
+	for (c = h->gc.caches; c; c = c->next) {
+		bw_stashes_drop(c);
 		bw_mcache_flush(c);
+	}
 }
 
 void bw_sweep_begin(struct bw_mheap *h)

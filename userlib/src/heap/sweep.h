@@ -16,6 +16,8 @@
  *     begins. So mark bits are those of one cycle.
  * S2. bw_sweep_begin() runs with the world stopped outside the allocator, and
  *     with every mcache flushed: no span is CACHED, no free waits for company.
+ *     What was in stashes (mcache.h) has no mark, and is swept: to drop it is a
+ *     store, where looking for the span of each slot would make the stop longer.
  *     So two values are enough for @sweepgen, h - 2 and h, where a runtime whose
  *     caches are flushed by their owners needs five.
  *     (selftests/model/gcsweep.pml)

@@ -21,7 +21,7 @@
  *
  * A span is OWNED for the page heap (mspan.h); of its descriptor are ours, with
  * the lock of the depot: @alloc, a bit for each slot that is out; @nalloc, how
- * many; @wbytes, no word of @alloc before it has room; @link.
+ * many; @first, no word of @alloc before it has room; @link.
  *
  * D1. @full has @nr magazines, at most @max, with slots of this class; @blank has
  *     @nr_blank of the longest kind that the class has.

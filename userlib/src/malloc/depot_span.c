@@ -34,7 +34,7 @@ struct bw_mspan *bw_depot_span_get(struct bw_depot *d)
 		return NULL;
 	bw_lock(&s->lock);
 	bw_mspan_format(s, mc->nelems, mc->size, mc->divmul);
-	s->wbytes = 0;
+	s->first = 0;
 	bw_unlock(&s->lock);
 	if (unlikely(bw_depots_heap()->clobberfree))
 		memset(s->base, BW_CLOBBER, (size_t)mc->nelems * mc->size);
@@ -78,7 +78,7 @@ static u32 cut_word(struct bw_mspan *s, u32 w, void **slot, u32 want)
 
 static u32 cut_span(struct bw_mspan *s, void **slot, u32 want)
 {
-	u32 w = s->wbytes, words = bw_mspan_words(s), n = 0;
+	u32 w = s->first, words = bw_mspan_words(s), n = 0;
 
 	for (;;) {
 		n += cut_word(s, w, slot - n, want - n);
@@ -86,7 +86,7 @@ static u32 cut_span(struct bw_mspan *s, void **slot, u32 want)
 			break;
 		w++;
 	}
-	s->wbytes = w;
+	s->first = w;
 	s->nalloc = (u16)(s->nalloc + n);
 	return n;
 }
@@ -144,7 +144,7 @@ static void slot_back(struct bw_depot *d, struct bw_mspan *s, void *p)
 	if (unlikely(!(s->alloc[w] & bit)))
 		bw_depot_bad(p, TWICE);
 	WRITE_ONCE(s->alloc[w], s->alloc[w] & ~bit);
-	s->wbytes = min(s->wbytes, w);
+	s->first = min(s->first, w);
 	if (s->nalloc-- == s->nelems)
 		bw_list_add(d->partial.prev, &s->link);
 	if (!s->nalloc) {
@@ -206,7 +206,7 @@ void bw_depot_spans_put(struct bw_list *out)
 
 		bw_list_del(&s->link);
 		span_set_class(s, 0);
-		s->wbytes = 0;
+		s->first = 0;
 		bw_mspan_put(h, s);
 	}
 }

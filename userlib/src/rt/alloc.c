@@ -3,13 +3,14 @@
  * alloc: the calls that programs make. The allocation tour starts here.
  *
  *	bw_new(), bw_alloc()		<- here: size -> class, kind
- *	  mcache_alloc()		heap/mcache.h	 a free slot of the window
+ *	  mcache_alloc()		heap/mcache.h	 the slot freed last, or one
+ *							 of the window
  *	    bw_mcache_alloc_slow()	heap/mcache.c	 next window, next span
  *	      bw_mcentral_swap()	heap/mcentral.c	 a span that has room
  *		bw_mspan_get()		heap/pageheap.c	 a new one, in batches
  *		  span_alloc		backend/	 pages
  *	bw_free()			<- here
- *	  mcache_free()			heap/mcache.h	 back into the window
+ *	  mcache_free()			heap/mcache.h	 into the thread's stash
  *	    bw_mcache_free_slow()	heap/mcache_free.c
  *
  * The fast ends are leaves, all others sections (base/section.h): no thread is
@@ -27,18 +28,33 @@ static __attribute__((constructor)) void hooks_set(void)
 /* With the thread's own mcache; without one there is no memory. */
 static void *large(struct bw_mcache *c, size_t n, u32 kind, bool zero)
 {
+	bool some;
+	void *p;
+
 	if (c == &bw_mcache_none)
 		c = bw_mcache_attach();
-	return c ? bw_large_alloc(c->heap, n, kind, zero) : NULL;
+	if (!c)
+		return NULL;
+	p = bw_large_alloc(c->heap, n, kind, zero);
+	if (likely(p))
+		return p;
+	bw_section_begin();
+	/* what stashes keep may be in the way */
+	some = bw_mcache_flush_frees(c);
+	bw_section_end();
+	return some ? bw_large_alloc(c->heap, n, kind, zero) : NULL;
 }
 
 /* Long enough that a section costs nothing beside zeroing. */
 static void *medium(struct bw_mcache *c, size_t n, u32 kind, bool zero)
 {
+	u32 spanclass = bw_spanclass(bw_class_of(n), kind);
 	void *p;
 
+	if (zero)
+		return bw_mcache_take_zeroed(c, spanclass, n);
 	bw_section_begin();
-	p = mcache_alloc(c, bw_spanclass(bw_class_of(n), kind), n, zero);
+	p = mcache_alloc(c, spanclass, n, false);
 	bw_section_end();
 	return p;
 }

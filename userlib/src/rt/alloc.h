@@ -13,7 +13,7 @@ void *bw_alloc_other(struct bw_mcache *c, size_t n, u32 kind, bool zero);
 static __always_inline void *bw_object_alloc(struct bw_mcache *c, size_t n,
 					     u32 kind, bool zero)
 {
-	if (unlikely(n > BW_SMALL_MAX))
+	if (unlikely(n > (zero ? BW_ZERO_INLINE : BW_SMALL_MAX)))
 		return bw_alloc_other(c, n, kind, zero);
 	return mcache_alloc(c, bw_spanclass(bw_class_by8[(n + 7) / 8], kind), n,
 			    zero);

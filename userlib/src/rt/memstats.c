@@ -61,9 +61,15 @@ int bw_memstats_of(struct bw_mheap *h, struct bw_memstats *out)
 int bw_memstats(struct bw_memstats *out)
 {
 	struct bw_mheap *h = bw_mheap_peek();
+	struct bw_mcache *c;
 
 	if (h && bw_mheap_is_ours(h)) {
 		bw_heap_mend(h);
+		bw_section_begin();
+		c = bw_mcache_current();
+		if (c != &bw_mcache_none)
+			bw_mcache_flush_frees(c);
+		bw_section_end();
 		return bw_memstats_of(h, out);
 	}
 	*out = (struct bw_memstats){ .heap = 0 };

@@ -119,16 +119,21 @@ static __attribute__((noinline)) void *type_slow(const struct bw_type *t)
 }
 
 /* mcache_alloc() of a slot that needs no call; NULL: one would be needed. */
-static __always_inline void *take(struct bw_mspan *s, size_t size)
+static __always_inline void *take(struct bw_mcache *c, u32 spanclass,
+				  size_t size)
 {
-	char *p = READ_ONCE(s->hot);
-	u64 bits = READ_ONCE(s->free_bits);
+	struct bw_stash *st = &c->stash[spanclass];
+	char *p = *st->top;
+	struct bw_mspan *s;
+	u64 bits;
 
-	if (p) {
+	if (likely(p)) {
 		mcache_zero(p, size);
-		bw_publish(&s->hot, NULL);
+		st->top--;
 		return p;
 	}
+	s = c->span[spanclass];
+	bits = READ_ONCE(s->free_bits);
 	if (unlikely(!bits))
 		return NULL;
 	p = s->wbase + (u32)__builtin_ctzll(bits) * size;
@@ -157,7 +162,7 @@ BW_LEAF void *bw_alloc_type(const struct bw_type *t)
 	cls = bw_class_by8[(n + 7) / 8];
 	size = bw_sizeclass[cls].size;
 	bw_leaf_begin();
-	p = take(c->span[bw_spanclass(cls, BURROW_KIND_SCAN)], size);
+	p = take(c, bw_spanclass(cls, BURROW_KIND_SCAN), size);
 	if (likely(p))
 		bw_ptrbits_put(c->map, p, t->bits[0], (u32)size / 8);
 	bw_leaf_end();

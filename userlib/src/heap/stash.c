@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+/*
+ * stash: the slots of a class that a thread freed last, and that it takes first.
+ *
+ *	mcache_free()			heap/mcache.h: on top of it
+ *	  bw_mcache_free_slow()		heap/mcache_free.c
+ *	    bw_stash_put()		<- here: the first one, or one too many
+ *	      bw_mcache_give()		heap/mcache_free.c: the oldest go to spans
+ *	mcache_alloc()			heap/mcache.h: from the top of it
+ *
+ * A slot in a stash is taken as far as its span knows. So neither a free nor the
+ * allocation that takes it again looks at the span, whoever has it, and spans are
+ * looked for 31 at a time, when a stash is full.
+ *
+ * What is freed twice is told from the first word of the slot (bw_freed_word()):
+ * who finds it there looks through the stash. It may be chance, or left from a
+ * time before the slot was allocated without being zeroed; and the slot may be in
+ * the stash of another thread: then it goes to its span at once, which knows each
+ * slot that came back, or will when the other one's does.
+ *
+ * Rejected: a bit for each slot in a stash (two more multiplications and a load that
+ * waits for them); slots linked through their first word (what the collector finds
+ * by an old pointer would keep all that was freed before it); magazines for all
+ * threads, as malloc has (their slots would have to be looked through in each
+ * stop, or belong to nobody after it).
+ */
+#include "base/sysmem.h"
+#include "mcache.h"
+
+#define STASH_BYTES	16384U		/* of slots in one */
+#define WORDS		(BW_STASH_SLOTS + 2)
+#define IN_CHUNK	((BW_SYS_PAGE - 16) / WORDS / sizeof(void *))
+
+char *bw_stash_none[1];
+
+/* Arrays for stashes, of which @used are. */
+struct bw_stash_words {
+	struct bw_stash_words *next;
+	size_t used;
+	char *word[][WORDS];
+};
+
+static u32 most(const struct bw_stash *st)
+{
+	return min(max(STASH_BYTES / st->size, 2U), BW_STASH_SLOTS);
+}
+
+void bw_stashes_init(struct bw_mcache *c)
+{
+	u32 i;
+
+	c->base = c->map->base;
+	c->classes = c->map->classes;
+	for (i = 0; i < BW_NR_SPANCLASSES; i++) {
+		const struct bw_sizeclass *sc =
+			&bw_sizeclass[i % BURROW_NR_CLASSES];
+
+		c->stash[i].divmul = sc->divmul;
+		c->stash[i].size = sc->size;
+	}
+}
+
+void bw_stashes_free(struct bw_mcache *c)
+{
+	struct bw_stash_words *chunk = c->stashes, *next;
+
+	for (; chunk; chunk = next) {
+		next = chunk->next;
+		bw_sys_free(chunk, BW_SYS_PAGE);
+	}
+}
+
+/* False: no memory. */
+static bool words_get(struct bw_mcache *c, struct bw_stash *st)
+{
+	struct bw_stash_words *chunk = c->stashes;
+
+	if (!chunk || chunk->used == IN_CHUNK) {
+		chunk = bw_sys_alloc(BW_SYS_PAGE);
+		if (!chunk)
+			return false;
+		chunk->next = c->stashes;
+		c->stashes = chunk;
+	}
+	st->low = chunk->word[IN_CHUNK - ++chunk->used];
+	st->top = st->low;
+	st->end = st->low + most(st);
+	return true;
+}
+
+static bool has(const struct bw_stash *st, const char *p)
+{
+	char *const *at;
+
+	for (at = st->top; at != st->low; at--)
+		if (*at == p)
+			return true;
+	return false;
+}
+
+/* The oldest half goes to spans. */
+static void make_room(struct bw_mcache *c, struct bw_stash *st)
+{
+	u32 nr = (u32)(st->end - st->low + 1) / 2, i;
+
+	for (i = 1; i <= nr; i++)
+		bw_mcache_give(c, st->low[i]);
+	st->top -= nr;
+	memmove(st->low + 1, st->low + 1 + nr,
+		(size_t)(st->top - st->low) * sizeof(*st->low));
+}
+
+bool bw_stash_put(struct bw_mcache *c, struct bw_mspan *s, u32 i, char *p)
+{
+	struct bw_stash *st = &c->stash[s->spanclass];
+	u64 *word = (u64 *)(void *)p;
+
+	if (c->heap->hooks || READ_ONCE(c->heap->gc.marking))
+		return false;
+	c->nr_pages = bw_window_pages(&c->heap->be->window);
+	if (READ_ONCE(s->special))
+		return false;
+	if (!bw_mspan_is_allocated(s, i))
+		return false;
+	if (unlikely(*word == bw_freed_word(p))) {
+		if (has(st, p))
+			bw_mspan_bad_free(s, p, "it was freed before");
+		return false;
+	}
+	if (st->low == bw_stash_none && !words_get(c, st))
+		return false;
+	if (st->top == st->end)
+		make_room(c, st);
+	*word = bw_freed_word(p);
+	*++st->top = p;
+	return true;
+}
+
+bool bw_stashes_flush(struct bw_mcache *c)
+{
+	bool some = false;
+	u32 i;
+
+	for (i = 0; i < BW_NR_SPANCLASSES; i++) {
+		struct bw_stash *st = &c->stash[i];
+
+		some |= st->top != st->low;
+		while (st->top != st->low)
+			bw_mcache_give(c, *st->top--);
+	}
+	return some;
+}
+
+void bw_stashes_drop(struct bw_mcache *c)
+{
+	u32 i;
+
+	for (i = 0; i < BW_NR_SPANCLASSES; i++)
+		c->stash[i].top = c->stash[i].low;
+}
+
+static bool stash_is_good(const struct bw_mcache *c, u32 spanclass)
+{
+	const struct bw_stash *st = &c->stash[spanclass];
+	char *const *at;
+
+	if (*st->low)
+		return false;
+	if (st->top < st->low || st->top > st->end)
+		return false;
+	for (at = st->low + 1; at <= st->top; at++) {
+		struct bw_mspan *s = bw_map_find(c->map, *at);
+		s32 i;
+
+		if (!s || s->spanclass != spanclass)
+			return false;
+		i = bw_mspan_index(s, *at);
+		if (i < 0 || !bw_mspan_is_allocated(s, (u32)i))
+			return false;
+		if (*(u64 *)(void *)*at != bw_freed_word(*at))
+			return false;
+	}
+	return true;
+}
+
+bool bw_stashes_are_good(const struct bw_mcache *c)
+{
+	u32 i;
+
+	for (i = 0; i < BW_NR_SPANCLASSES; i++)
+		if (!stash_is_good(c, i))
+			return false;
+	return true;
+}
