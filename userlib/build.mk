@@ -5,6 +5,8 @@
 #@ static	what runs in a VM: the demo, the parity script, stress tests
 #@ check-lib	the library's tests: plain, debug, sanitizers, clang
 #@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
+#@ barriers FILES='a.c'	shows which plain stores into objects should be barriers
+#@ check-barriers	the script that does it (coccinelle)
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
 #@ bench-sched-peers	the scheduler beside Go, boost.fiber and threads (downloads)
@@ -333,12 +335,23 @@ check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
 	@sh userlib/tests/leaf.sh $(RESULTS)/lib-leaf.tap \
 		$(filter $(O)/rel/userlib/src/rt/%,$(bw-obj-rel))
 	@sh userlib/tests/sizeclass.sh $(RESULTS)/lib-sizeclass.tap
+	@sh userlib/cocci/check.sh $(O)/cocci $(RESULTS)/lib-cocci.tap \
+		$(CC) $(filter-out -MMD -MP,$(bw-cflags))
 	@sh userlib/tests/gdb.sh $(O)/gdb_target $(O)/malloc_gdb_target \
 		$(RESULTS)/lib-gdb.tap
 	@sh userlib/tests/gdb_sched.sh $(O)/gdb_sched_target \
 		$(RESULTS)/lib-gdb-sched.tap
 	@sh userlib/tests/memcheck.sh $(O)/memcheck_target \
 		$(abspath $(bw-malloc-so)) $(RESULTS)/lib-memcheck.tap
+
+.PHONY: check-barriers barriers
+check-barriers:
+	@mkdir -p $(RESULTS)
+	@sh userlib/cocci/check.sh $(O)/cocci $(RESULTS)/lib-cocci.tap \
+		$(CC) $(filter-out -MMD -MP,$(bw-cflags))
+
+barriers:
+	@spatch --very-quiet --sp-file userlib/cocci/barriers.cocci $(FILES)
 
 .PHONY: check-aarch64
 check-aarch64:
@@ -348,18 +361,19 @@ check-aarch64:
 
 # Programs that know the library's inside or its API.
 bw-sched-progs := $(O)/bench/sched_quick $(O)/examples/hello \
-	$(O)/examples/ring
+	$(O)/examples/ring $(O)/examples/trees
 
 $(O)/bench/sched_quick: $(O)/rel/userlib/bench/sched_quick.o
 $(O)/examples/hello: $(O)/rel/userlib/examples/hello.o
 $(O)/examples/ring: $(O)/rel/userlib/examples/ring.o
+$(O)/examples/trees: $(O)/rel/userlib/examples/trees.o
 
 $(bw-sched-progs): $(O)/libburrow.a
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $(filter %.o,$^) $(O)/libburrow.a
 
-examples: $(O)/examples/hello $(O)/examples/ring
+examples: $(O)/examples/hello $(O)/examples/ring $(O)/examples/trees
 
 .PHONY: bench-sched
 bench-sched: $(O)/bench/sched_quick $(O)/bench/stop_bench
