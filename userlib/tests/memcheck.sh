@@ -47,6 +47,12 @@ check "memcheck has nothing to say of objects that are used well" good '' \
 	'ERROR SUMMARY: 0 errors' 'definitely lost: 0 bytes\|no leaks are possible'
 check "memcheck reports a use after bw_free()" free '' \
 	'Invalid read of size 1' "3 bytes inside a block of size 100 free'd"
+check "memcheck reports a use of a large object after bw_free()" large-free '' \
+	'Invalid read of size 1' "3 bytes inside a block of size 100,000 free'd"
+check "memcheck reports a write behind a large object" large-overrun '' \
+	'Invalid write of size 1' "0 bytes after a block of size 100,000 alloc'd"
+check "memcheck has nothing to say of pages that large objects left" \
+	large-again '' 'ERROR SUMMARY: 0 errors'
 check "memcheck reports a write behind an object" overrun '' \
 	'Invalid write of size 1' "0 bytes after a block of size 100 alloc'd"
 check "memcheck reports objects that are lost" leak '' \

@@ -29,11 +29,46 @@ static void good(void)
 		bw_free(p[i]);
 }
 
+static void p_is_zero(const char *p, size_t n)
+{
+	if (*p || memcmp(p, p + 1, n - 1))
+		abort();
+}
+
 static void use_after_free(void)
 {
 	keep = bw_alloc(100);
 	bw_free(keep);
 	keep[3]++;
+}
+
+static void large_use_after_free(void)
+{
+	keep = bw_alloc(100000);
+	bw_free(keep);
+	keep[3]++;
+}
+
+static void large_overrun(void)
+{
+	keep = bw_alloc(100000);
+	keep[100000] = 1;
+}
+
+/* The page heap has these pages once more, and a region gets them. */
+static void large_again(void)
+{
+	struct bw_region *r = bw_region_make();
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		char *p = bw_alloc(16384 + 50000 * (size_t)(i % 3));
+
+		bw_free(p);
+		memset(bw_region_alloc(r, 60000), 1, 60000);
+	}
+	bw_region_free(r);
+	p_is_zero(bw_alloc(300000), 300000);
 }
 
 static void overrun(void)
@@ -65,6 +100,9 @@ static const struct deed {
 } deeds[] = {
 	{ "good", good },
 	{ "free", use_after_free },
+	{ "large-free", large_use_after_free },
+	{ "large-overrun", large_overrun },
+	{ "large-again", large_again },
 	{ "overrun", overrun },
 	{ "leak", leak },
 	{ "malloc", malloc_use_after_free },

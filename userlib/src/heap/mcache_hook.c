@@ -73,6 +73,12 @@ void bw_hook_span_end(struct bw_mspan *s)
 {
 	if (!s->cls)
 		VALGRIND_FREELIKE_BLOCK(s->base, 0);
+	VALGRIND_MAKE_MEM_NOACCESS(s->base, slot_bytes(s));
+	ASAN_POISON_MEMORY_REGION(s->base, slot_bytes(s));
+}
+
+void bw_hook_span_begin(struct bw_mspan *s)
+{
 	VALGRIND_MAKE_MEM_DEFINED(s->base, slot_bytes(s));
 	ASAN_UNPOISON_MEMORY_REGION(s->base, slot_bytes(s));
 }
@@ -122,6 +128,7 @@ void bw_hook_large(struct bw_mheap *h, struct bw_mspan *s, size_t n)
 		memset(s->base, BW_CLOBBER, n);
 	ASAN_POISON_MEMORY_REGION(s->base, s->elem_size);
 	ASAN_UNPOISON_MEMORY_REGION(s->base, n);
+	VALGRIND_MAKE_MEM_NOACCESS(s->base, s->elem_size);
 	VALGRIND_MALLOCLIKE_BLOCK(s->base, n, 0, !s->needzero);
 }
 

@@ -16,8 +16,13 @@ bool bw_hook_wanted(void);
 
 /* A new span of small objects: nobody may touch what is in it. */
 void bw_hook_span(struct bw_mheap *h, struct bw_mspan *s);
-/* It goes back to the page heap; so does that of a large object. */
+/*
+ * It goes back to the page heap; so does that of a large object. Nobody may touch
+ * what was in it, wherever the page heap has it ...
+ */
 void bw_hook_span_end(struct bw_mspan *s);
+/* ... until it is of a span that somebody got, of whatever kind. */
+void bw_hook_span_begin(struct bw_mspan *s);
 
 /* @n bytes at @p are an object now; throws if its slot was written to. */
 void bw_hook_alloc(struct bw_mheap *h, struct bw_mspan *s, char *p, size_t n);

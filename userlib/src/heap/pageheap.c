@@ -11,6 +11,7 @@
  */
 #include "base/sysmem.h"
 #include "base/throw.h"
+#include "mcache_hook.h"
 #include "pageheap_inside.h"
 #include "sweep.h"
 
@@ -254,8 +255,11 @@ static struct bw_mspan *span_get(struct bw_mheap *h,
 	bw_unlock(&h->lock);
 	if (nr)
 		s = spans_fetch(h, req, &descs, nr);
-	if (s)
-		bw_owners_set(h, s, true);
+	if (!s)
+		return NULL;
+	if (unlikely(h->hooks))
+		bw_hook_span_begin(s);
+	bw_owners_set(h, s, true);
 	return s;
 }
 

@@ -10,6 +10,7 @@
  * whose owner words are set by another thread; so it is for a place that a span
  * moves away from, and they come back if it stays.
  */
+#include "mcache_hook.h"
 #include "pageheap_inside.h"
 
 static void owners_set(struct bw_mheap *h, u32 page, u32 npages, u64 word)
@@ -108,5 +109,7 @@ bool bw_mspan_resize(struct bw_mheap *h, struct bw_mspan *s, u32 npages,
 	err = grow_here(h, s, npages, flags);
 	if (err == -ENOSPC && may_move)
 		err = grow_elsewhere(h, s, npages, flags);
+	if (!err && unlikely(h->hooks))
+		bw_hook_span_begin(s);
 	return !err;
 }
