@@ -58,6 +58,87 @@ static void none_lies_in_another(void)
 		bw_mag_put(mag[i]);
 }
 
+#define MAGS	2000
+
+/* All but one of them. */
+static void chunks_that_nobody_uses_go_back_to_the_system(void)
+{
+	static struct bw_mag *mag[MAGS];
+	size_t bytes = 0, got;
+	u32 i;
+
+	bw_mags_trim(0);
+	for (i = 0; i < MAGS; i++) {
+		mag[i] = bw_mag_get(i % BW_MAG_KINDS, 1000);
+		memset(mag[i]->slot, 0xff, mag[i]->cap * sizeof(void *));
+		bytes += (mag[i]->cap + BW_MAG_HEAD) * sizeof(void *);
+	}
+	EXPECT(!bw_mags_trim(0));
+	for (i = 0; i < MAGS; i++)
+		if (i != MAGS / 2)
+			bw_mag_put(mag[i]);
+	/* the first and the last chunk may be others' as well, and this one's */
+	got = bw_mags_trim(1);
+	EXPECT(got + 4 * 65536 >= bytes && got <= bytes + 65536);
+	got += bw_mags_trim(0);
+	EXPECT(!bw_mags_trim(0));
+	EXPECT(mag[MAGS / 2]->slot[0] == (void *)-1L);
+	bw_mag_put(mag[MAGS / 2]);
+	for (i = 0; i < MAGS; i++) {
+		mag[i] = bw_mag_get(i % BW_MAG_KINDS, 1000);
+		EXPECT(mag[i] && !mag[i]->count);
+	}
+	for (i = 0; i < MAGS; i++)
+		bw_mag_put(mag[i]);
+}
+
+static u32 class_of(size_t n)
+{
+	return bw_malloc_bin_of(n) / BW_BIN_BYTES;
+}
+
+static void *trim(void *arg)
+{
+	bw_mem_trim(0);
+	return arg;
+}
+
+/* Sizes that nobody else here asks for. */
+static void what_a_trim_asks_for_others_give_with_their_next_trip(void)
+{
+	struct bw_bin *bin = &bw_front.bin[class_of(1500)];
+	pthread_t thread;
+	void *p[10];
+	int i;
+
+	for (i = 0; i < 10; i++)
+		p[i] = bw_mem_malloc(1500);
+	for (i = 0; i < 10; i++)
+		bw_mem_free(p[i]);
+	pthread_create(&thread, NULL, trim, NULL);
+	pthread_join(thread, NULL);
+	EXPECT(bin->low && mrig_is_good());
+	bw_mem_free(bw_mem_malloc(3000));
+	EXPECT(!bin->low && !bin->spare && mrig_is_good());
+}
+
+static void what_a_thread_has_no_more_use_for_goes_back_as_it_goes_on(void)
+{
+	struct bw_bin *bin = &bw_front.bin[class_of(2000)];
+	static void *p[400];
+	int i, n;
+
+	bw_mem_free(bw_mem_malloc(2000));
+	EXPECT(bin->low);
+	for (n = 0; bin->low && n < 20000; n++) {
+		for (i = 0; i < 400; i++)
+			p[i] = bw_mem_malloc(96);
+		for (i = 0; i < 400; i++)
+			bw_mem_free(p[i]);
+	}
+	EXPECT(!bin->low && mrig_is_good());
+}
+
 static void what_is_freed_is_not_touched(void)
 {
 	unsigned char *p[500];
@@ -142,6 +223,9 @@ int main(void)
 	TEST(a_kind_holds_what_it_says);
 	TEST(one_that_went_back_is_the_next_blank_whoever_had_it);
 	TEST(none_lies_in_another);
+	TEST(chunks_that_nobody_uses_go_back_to_the_system);
+	TEST(what_a_trim_asks_for_others_give_with_their_next_trip);
+	TEST(what_a_thread_has_no_more_use_for_goes_back_as_it_goes_on);
 	TEST(what_is_freed_is_not_touched);
 	TEST(what_a_thread_frees_is_what_others_take_next);
 	TEST(a_tide_of_any_length_leaves_a_good_front);

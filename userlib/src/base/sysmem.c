@@ -25,10 +25,10 @@ void bw_sys_free(void *p, size_t bytes)
 		munmap(p, round_up(bytes, BW_SYS_PAGE));
 }
 
-void *bw_sys_reserve(size_t bytes, size_t align)
+static void *map_aligned(size_t bytes, size_t align, int prot)
 {
 	size_t slack = bytes + align - BW_SYS_PAGE;
-	char *p = mmap(NULL, slack, PROT_NONE, RESERVED, -1, 0);
+	char *p = mmap(NULL, slack, prot, RESERVED, -1, 0);
 	char *start;
 
 	if (p == MAP_FAILED)
@@ -39,4 +39,14 @@ void *bw_sys_reserve(size_t bytes, size_t align)
 	if (start + bytes < p + slack)
 		munmap(start + bytes, (size_t)(p + slack - start) - bytes);
 	return start;
+}
+
+void *bw_sys_alloc_aligned(size_t bytes, size_t align)
+{
+	return map_aligned(bytes, align, PROT_READ | PROT_WRITE);
+}
+
+void *bw_sys_reserve(size_t bytes, size_t align)
+{
+	return map_aligned(bytes, align, PROT_NONE);
 }

@@ -14,6 +14,9 @@
 void *bw_sys_alloc(size_t bytes);
 void bw_sys_free(void *p, size_t bytes);
 
+/* The same, at a multiple of @align. */
+void *bw_sys_alloc_aligned(size_t bytes, size_t align);
+
 /* Address space, a multiple of @align, that nobody may touch; NULL: none left. */
 void *bw_sys_reserve(size_t bytes, size_t align);
 

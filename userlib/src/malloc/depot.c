@@ -16,6 +16,7 @@ static bool exact;
 #define KEEP_BYTES	(2U << 20)	/* what bw_depots_make_room() leaves */
 #define ROOM_LOOKS	16U	/* spans that the heap grows by meanwhile */
 #define DECAY_NS	1000000000ULL
+#define KEEP_CHUNKS	1U	/* of magazines, for who needs one next */
 #define DECAY_PUTS	32U	/* puts between two looks at the clock */
 
 static void depot_init(struct bw_depot *d, u32 cls)
@@ -166,14 +167,25 @@ static void trim_locked(struct bw_depot *d, struct bw_list *out)
 	d->low_empty = d->nr_empty;
 }
 
-static void decay_locked(struct bw_depot *d, struct bw_list *out)
+/* True: a period ended. */
+static bool decay_locked(struct bw_depot *d, struct bw_list *out)
 {
 	u64 now = now_ns();
 
 	if (now - d->since < DECAY_NS)
-		return;
+		return false;
 	d->since = now;
 	trim_locked(d, out);
+	return true;
+}
+
+/* What a put found to be too much, without locks. */
+static void give_back(struct bw_list *out, bool period)
+{
+	if (unlikely(!bw_list_is_empty(out)))
+		bw_depot_spans_put(out);
+	if (unlikely(period))
+		bw_mags_trim(KEEP_CHUNKS);
 }
 
 /* Or it is blank after it, and comes back itself. */
@@ -194,15 +206,15 @@ struct bw_mag *bw_depot_put(u32 cls, struct bw_mag *m)
 {
 	struct bw_depot *d = &bw_depot[cls];
 	struct bw_list out;
+	bool period = false;
 
 	bw_list_init(&out);
 	bw_lock(&d->lock);
 	m = full_push_locked(d, m);
 	if (unlikely(++d->puts % DECAY_PUTS == 0))
-		decay_locked(d, &out);
+		period = decay_locked(d, &out);
 	bw_unlock(&d->lock);
-	if (unlikely(!bw_list_is_empty(&out)))
-		bw_depot_spans_put(&out);
+	give_back(&out, period);
 	return m;
 }
 
@@ -210,15 +222,15 @@ void bw_depot_put_slots(u32 cls, void *const *slot, u32 nr)
 {
 	struct bw_depot *d = &bw_depot[cls];
 	struct bw_list out;
+	bool period = false;
 
 	bw_list_init(&out);
 	bw_lock(&d->lock);
 	bw_depot_sort_locked(d, slot, nr);
 	if (unlikely(++d->puts % DECAY_PUTS == 0))
-		decay_locked(d, &out);
+		period = decay_locked(d, &out);
 	bw_unlock(&d->lock);
-	if (unlikely(!bw_list_is_empty(&out)))
-		bw_depot_spans_put(&out);
+	give_back(&out, period);
 }
 
 static void drain(struct bw_depot *d)

@@ -20,6 +20,9 @@ __thread struct bw_front bw_front __hidden
 /* Trips between two looks at the spares. */
 #define TICK_MASK	63U
 
+/* How often somebody wanted to have what all threads have at hand. */
+static u32 asked;
+
 static struct bw_mag *mag_of(const struct bw_bin *bin)
 {
 	return bin->low ? (struct bw_mag *)(void *)(bin->low - 1) : NULL;
@@ -85,24 +88,58 @@ static void mag_give(struct bw_mag *m, u32 cls)
 		bw_mag_put(m);
 }
 
-/* A spare that was not needed for a while goes back: one class a look. */
+/*
+ * A bin has as many slots as when this was last asked: nobody used the class, or
+ * it does not matter. Its magazine remembers, which counts when it is none.
+ */
+static bool bin_is_idle(const struct bw_bin *bin)
+{
+	struct bw_mag *m = mag_of(bin);
+	u16 count;
+
+	if (!m)
+		return false;
+	count = (u16)(bin->top - bin->low);
+	if (m->count == count)
+		return true;
+	m->count = count;
+	return false;
+}
+
+/* What was not needed for a while goes back: one class a look. */
 static void tick(struct bw_front *f)
 {
 	struct bw_bin *bin;
 	u32 cls;
 
+	if (unlikely(READ_ONCE(asked) != f->asked)) {
+		f->asked = READ_ONCE(asked);
+		bw_front_flush(f);
+		return;
+	}
 	if (++f->tick & TICK_MASK)
 		return;
 	cls = f->tick / (TICK_MASK + 1) % BW_MALLOC_CLASSES;
 	bin = &f->bin[cls];
-	if (!bin->spare)
-		return;
-	if (!bin->spare->used) {
+	if (!bin->spare) {
+		if (bin_is_idle(bin))
+			mag_give(bin_unload(bin), cls);
+	} else if (!bin->spare->used) {
 		mag_give(bin->spare, cls);
 		bin->spare = NULL;
 	} else {
 		bin->spare->used = false;
 	}
+}
+
+void bw_fronts_flush(void)
+{
+	u32 now = fetch_add_relaxed(&asked, 1) + 1;
+
+	if (bw_front.state != BW_FRONT_READY)
+		return;
+	bw_front.asked = now;
+	bw_front_flush(&bw_front);
 }
 
 void bw_front_relieve(void)
@@ -247,6 +284,7 @@ void bw_front_give_slow(void *p, u32 cls)
 
 void bw_front_begin(struct bw_front *f)
 {
+	f->asked = READ_ONCE(asked);
 	f->state = BW_FRONT_READY;
 }
 

@@ -63,12 +63,14 @@ struct bw_bin {
  * @state:	enum bw_front_state
  * @rounds:	how often the thread's destructor was put off
  * @tick:	trips to the depot
+ * @asked:	bw_front_asked, when it last gave back all it had
  */
 struct bw_front {
 	struct bw_bin bin[BW_MALLOC_CLASSES];
 	u8 state;
 	u8 rounds;
 	u32 tick;
+	u32 asked;
 } __aligned(64);
 
 static_assert(sizeof(struct bw_bin) == BW_BIN_BYTES,
@@ -102,6 +104,11 @@ void bw_front_give_slow(void *p, u32 cls);
 
 /* All of the calling thread's goes to the depot. */
 void bw_front_flush(struct bw_front *f);
+/*
+ * The same, and all other threads' with their next trips there: nobody can look into
+ * the front of a thread that goes on, and one that waits has no trips.
+ */
+void bw_fronts_flush(void);
 /* And all of the depot's to the page heap, which has no memory. */
 void bw_front_relieve(void);
 /* The number of the F that does not hold, or 0. */

@@ -14,10 +14,9 @@ int bw_mem_trim(size_t pad)
 	if (!bw_boot_thread())
 		return 0;
 	h = bw_boot_heap();
-	if (bw_front.state == BW_FRONT_READY)
-		bw_front_flush(&bw_front);
+	bw_fronts_flush();
 	bw_depots_drain();
-	got = bw_mheap_scavenge(h, ~0ULL);
+	got = bw_mags_trim(0) + bw_mheap_scavenge(h, ~0ULL);
 	errno = saved;
 	return got != 0;
 }

@@ -8,32 +8,61 @@
 #define LINE_BYTES	64UL	/* longer ones begin at a line of the cache */
 
 /**
+ * struct chunk - where magazines lie, at a multiple of its size	[pool.lock]
+ * @next:	of all
+ * @nr:		how many of them are somebody's
+ */
+struct chunk {
+	struct chunk *next;
+	u32 nr;
+};
+
+/**
  * struct pool - magazines that are nobody's
  * @lock:	of all that follows (rank MAGAZINES)
+ * @nr_idle:	chunks of which no magazine is anybody's
+ * @chunks:	all of them
  * @blank:	lists, by kind
- * @at:		memory that never was one ...
+ * @at:		memory of the first chunk that never was one ...
  * @left:	... and how many bytes
  */
 static struct pool {
 	struct bw_lock lock;
+	u32 nr_idle;
+	struct chunk *chunks;
 	struct bw_mag *blank[BW_MAG_KINDS];
 	char *at;
 	size_t left;
 } pool = { .lock = { BW_LOCK_FREE, BW_RANK_MAGAZINES } };
+
+static struct chunk *chunk_of(const void *m)
+{
+	return (struct chunk *)((uintptr_t)m & ~(uintptr_t)(CHUNK_BYTES - 1));
+}
+
+static bool chunk_add_locked(void)
+{
+	struct chunk *chunk = bw_sys_alloc_aligned(CHUNK_BYTES, CHUNK_BYTES);
+
+	if (!chunk)
+		return false;
+	chunk->next = pool.chunks;
+	pool.chunks = chunk;
+	pool.nr_idle++;
+	pool.at = (char *)chunk + LINE_BYTES;
+	pool.left = CHUNK_BYTES - LINE_BYTES;
+	return true;
+}
 
 /* What is left of the chunk before is less than the longest. */
 static void *carve_locked(u32 kind)
 {
 	size_t bytes = 4 * sizeof(void *) << kind;
 	size_t skip = -(uintptr_t)pool.at & (min(bytes, LINE_BYTES) - 1);
-	char *chunk;
 
 	if (pool.left < skip + bytes) {
-		chunk = bw_sys_alloc(CHUNK_BYTES);
-		if (!chunk)
+		if (!chunk_add_locked())
 			return NULL;
-		pool.at = chunk;
-		pool.left = CHUNK_BYTES;
 		skip = 0;
 	}
 	pool.at += skip + bytes;
@@ -51,6 +80,8 @@ struct bw_mag *bw_mag_get(u32 kind, u32 most)
 		pool.blank[kind] = m->next;
 	else
 		m = carve_locked(kind);
+	if (m && !chunk_of(m)->nr++)
+		pool.nr_idle--;
 	bw_unlock(&pool.lock);
 	if (!m)
 		return NULL;
@@ -68,7 +99,64 @@ void bw_mag_put(struct bw_mag *m)
 	bw_lock(&pool.lock);
 	m->next = pool.blank[m->kind];
 	pool.blank[m->kind] = m;
+	if (!--chunk_of(m)->nr)
+		pool.nr_idle++;
 	bw_unlock(&pool.lock);
+}
+
+#define GOING	(~0U)		/* @nr of a chunk whose magazines are forgotten */
+
+/* Idle chunks off the list of all, but @keep of them. */
+static struct chunk *idle_take_locked(u32 keep)
+{
+	struct chunk **link = &pool.chunks, *first = pool.chunks, *c;
+	struct chunk *out = NULL;
+
+	while ((c = *link)) {
+		if (c->nr || pool.nr_idle <= keep) {
+			link = &c->next;
+			continue;
+		}
+		if (c == first)
+			pool.left = 0;
+		*link = c->next;
+		c->next = out;
+		c->nr = GOING;
+		out = c;
+		pool.nr_idle--;
+	}
+	return out;
+}
+
+static void blank_forget_locked(u32 kind)
+{
+	struct bw_mag **link = &pool.blank[kind], *m;
+
+	while ((m = *link)) {
+		if (chunk_of(m)->nr == GOING)
+			*link = m->next;
+		else
+			link = &m->next;
+	}
+}
+
+size_t bw_mags_trim(u32 keep)
+{
+	struct chunk *out = NULL, *next;
+	size_t bytes = 0;
+	u32 kind;
+
+	bw_lock(&pool.lock);
+	if (pool.nr_idle > keep)
+		out = idle_take_locked(keep);
+	for (kind = 0; out && kind < BW_MAG_KINDS; kind++)
+		blank_forget_locked(kind);
+	bw_unlock(&pool.lock);
+	for (; out; out = next, bytes += CHUNK_BYTES) {
+		next = out->next;
+		bw_sys_free(out, CHUNK_BYTES);
+	}
+	return bytes;
 }
 
 struct bw_lock *bw_mag_lock(void)

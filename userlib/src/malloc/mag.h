@@ -9,8 +9,9 @@
  * A slot in a magazine is not touched: what is freed need not come into the
  * cache, and what is taken next is known without waiting for it. They come in
  * five lengths, powers of two in bytes, so that a thread which frees two blocks of
- * a class has not half a kilobyte for it. Their memory is never given back to the
- * system, but each may serve any class.
+ * a class has not half a kilobyte for it. Each may serve any class. They lie in
+ * chunks, and a chunk that has only blank ones goes back to the system, in
+ * malloc_trim() and once a second in which a depot was used.
  *
  * G1. 0 <= @count <= @cap <= what @kind holds; @slot[0..count) are free slots.
  * G2. Blank (@count is 0) where nobody's.
@@ -73,6 +74,12 @@ static inline u32 bw_mag_kind(u32 nr)
 struct bw_mag *bw_mag_get(u32 kind, u32 most);
 /* A blank one goes back. */
 void bw_mag_put(struct bw_mag *m);
+
+/*
+ * Chunks of which no magazine is anybody's go back to the system, but @keep of
+ * them. How many bytes that was.
+ */
+size_t bw_mags_trim(u32 keep);
 
 /* fork(): without ranks; in the child nobody waits. */
 struct bw_lock *bw_mag_lock(void);
