@@ -5,6 +5,7 @@
  */
 #include <sched.h>
 
+#include "burrow/trace.h"
 #include "sched_rig.h"
 
 #define SCALE	(RIG_SLOW ? 1 : 6)
@@ -315,6 +316,85 @@ static void a_pair_that_readies_each_other_starves_no_queue(void)
 	run_it(fairness);
 }
 
+#define WAKES	(RIG_SLOW ? 20 : 60)
+
+static struct bw_g *sleeper;
+static long woken;
+
+static void counts_wakes(void *arg)
+{
+	__atomic_store_n(&sleeper, bw_self(), __ATOMIC_SEQ_CST);
+	while (add(&woken, 0) < WAKES) {
+		bw_park();
+		add(&woken, 1);
+	}
+	countdown_done(arg);
+}
+
+/*
+ * Without a call of the scheduler, so that another M has to do it all. It comes:
+ * there is no work but ours, no timer and no descriptor.
+ */
+static void until_all_others_sleep(void)
+{
+	bool asleep;
+
+	do {
+		bw_cpu_relax();
+		bw_lock(&bw_sched.lock);
+		asleep = bw_sched.nr_idle_m + 1 == bw_sched.nr_m &&
+			 !load_seq(&bw_sched.nr_spinning);
+		bw_unlock(&bw_sched.lock);
+	} while (!asleep);
+}
+
+static struct bw_stats stats_now(void)
+{
+	struct bw_stats s = { .size = sizeof(s) };
+
+	EXPECT(!bw_stats(&s));
+	return s;
+}
+
+static int wakes(void *arg)
+{
+	struct bw_stats before, after;
+	struct countdown c;
+	long i;
+
+	bw_procs(2);
+	woken = 0;
+	sleeper = NULL;
+	countdown_init(&c, 1);
+	bw_go(counts_wakes, &c);
+	while (!__atomic_load_n(&sleeper, __ATOMIC_SEQ_CST))
+		bw_cpu_relax();
+	until_all_others_sleep();
+	before = stats_now();
+	for (i = 0; i < WAKES; i++) {
+		bw_ready(sleeper);
+		while (add(&woken, 0) <= i)
+			bw_cpu_relax();
+		until_all_others_sleep();
+	}
+	after = stats_now();
+	countdown_wait(&c);
+	bw_procs(4);
+	/* each took one that was not in vain, but for a race now and then */
+	after.threads_woken -= before.threads_woken;
+	after.threads_in_vain -= before.threads_in_vain;
+	EXPECT(after.threads_woken >= WAKES);
+	if (!EXPECT(after.threads_in_vain <= after.threads_woken - WAKES / 2))
+		printf("# %lu woken, %lu in vain\n", after.threads_woken,
+		       after.threads_in_vain);
+	return 0;
+}
+
+static void who_ran_what_it_was_woken_for_was_not_woken_in_vain(void)
+{
+	run_it(wakes);
+}
+
 int main(void)
 {
 	setenv("BURROW_PROCS", "4", 0);
@@ -323,6 +403,7 @@ int main(void)
 	TEST(tokens_go_round_a_ring_of_Gs);
 	TEST(a_G_in_a_wait_list_is_readied_once);
 	TEST(a_pair_that_readies_each_other_starves_no_queue);
+	TEST(who_ran_what_it_was_woken_for_was_not_woken_in_vain);
 	TEST(Gs_do_everything_while_the_number_of_Ps_changes);
 	TEST(a_run_may_end_in_the_middle_of_everything);
 	return tap_end();

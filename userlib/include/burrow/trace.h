@@ -47,6 +47,7 @@ extern "C" {
  * @io_waits:	waits of Gs for a descriptor
  * @io_polls:	times descriptors were looked at (epoll)
  * @io_events:	events that this found
+ * @threads_in_vain: of @threads_woken, those that found nothing to run
  *
  * Each count is exact, but they are not of one moment.
  */
@@ -73,6 +74,7 @@ struct bw_stats {
 	uint64_t io_waits;
 	uint64_t io_polls;
 	uint64_t io_events;
+	uint64_t threads_in_vain;
 };
 
 /* At any time, from any thread. -EINVAL: @size is none that ever was. */

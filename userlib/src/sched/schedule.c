@@ -316,8 +316,10 @@ out:
 	bw_unlock(&bw_sched.lock);
 	if (!m->p && m->spinning) {
 		/* who ran something before it looked was not woken in vain */
-		if (m->woken)
+		if (m->woken) {
 			fetch_add_relaxed(&bw_sched.nr_futile, 1);
+			bw_count(NULL, BW_COUNT_threads_in_vain);
+		}
 		m->woken = false;
 		bw_spin_end(m, false);
 		if (bw_work_anywhere())

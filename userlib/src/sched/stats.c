@@ -30,6 +30,7 @@ static void sums(struct bw_stats *s)
 	s->io_events = sum(BW_COUNT_io_events);
 	s->io_polls = sum(BW_COUNT_io_polls);
 	s->io_waits = sum(BW_COUNT_io_waits);
+	s->threads_in_vain = sum(BW_COUNT_threads_in_vain);
 	for (i = 0; i < nr; i++) {
 		s->switches += READ_ONCE(bw_sched.p[i]->nr_runs);
 		s->calls += READ_ONCE(bw_sched.p[i]->nr_blocks);
