@@ -56,6 +56,22 @@ static void a_class_is_fetched_in_batches_that_grow(void)
 	bw_mheap_close(h);
 }
 
+static void a_class_that_grows_goes_upwards(void)
+{
+	struct bw_mspan *s[MANY];
+	u32 i;
+
+	h = rig_mheap();
+	for (i = 0; i < MANY; i++)
+		EXPECT((s[i] = get(1, 7)));
+	for (i = 1; i < MANY; i++)
+		EXPECT(s[i]->base > s[i - 1]->base);
+	for (i = 0; i < MANY; i++)
+		bw_mspan_put(h, s[i]);
+	rig_expect_empty(h);
+	bw_mheap_close(h);
+}
+
 static void spares_are_of_their_class_and_length_alone(void)
 {
 	struct bw_mspan *s = NULL, *t;
@@ -318,6 +334,7 @@ int main(void)
 {
 	TEST(each_page_of_a_span_names_it_and_no_other_page);
 	TEST(a_class_is_fetched_in_batches_that_grow);
+	TEST(a_class_that_grows_goes_upwards);
 	TEST(spares_are_of_their_class_and_length_alone);
 	TEST(the_last_few_large_spans_are_kept_for_the_same_length);
 	TEST(arenas_are_added_until_the_window_is_full);

@@ -217,11 +217,16 @@ static struct bw_mspan *spans_fetch(struct bw_mheap *h,
 
 	nr = take_spans(h, req, ref, nr);
 	bw_lock(&h->lock);
-	for (i = 0; i < nr; i++) {
+	/*
+	 * The last one first: what is at the front of the spares is taken next,
+	 * and whoever goes over objects in the order in which they were made
+	 * is to go upwards, as caches expect it.
+	 */
+	for (i = nr; i--;) {
 		s = bw_mspan_of_link(descs->next);
 		bw_list_del(&s->link);
 		span_fill(h, s, req, ref[i]);
-		if (first)
+		if (i)
 			spare_add_locked(h, s);
 		else
 			first = s;
