@@ -277,7 +277,7 @@ static void is_found_out(u32 what)
 		    strstr(said, "an object is lost") ||
 		    strstr(said, "clobberfree: ") ||
 		    strstr(said, "data race") ||
-		    strstr(said, "use-after-poison")))
+		    strstr(said, "AddressSanitizer: ")))
 		printf("# %s\n", said);
 }
 
