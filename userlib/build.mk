@@ -146,6 +146,7 @@ bw-lib-src := \
 	userlib/src/gc/special.c \
 	userlib/src/gc/start.c \
 	userlib/src/gc/trace.c \
+	userlib/src/gc/walk.c \
 	userlib/src/gc/work.c \
 	userlib/src/rt/alloc.c \
 	userlib/src/rt/memstats.c \
@@ -231,7 +232,7 @@ endef
 $(foreach f,rel dbg asan tsan clang,$(eval $(call bw-flavour,$(f))))
 
 # The collector looks at what is not its own (gc/nosan.h).
-bw-nosan := userlib/src/gc/mark.o userlib/src/gc/check.o
+bw-nosan := userlib/src/gc/mark.o userlib/src/gc/walk.o userlib/src/gc/check.o
 $(bw-nosan:%=$(O)/asan/%): bw-flags-asan += -fno-sanitize=address,undefined
 $(bw-nosan:%=$(O)/tsan/%): bw-flags-tsan += -fno-sanitize=thread
 

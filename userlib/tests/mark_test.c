@@ -351,6 +351,44 @@ static void without_memory_for_buffers_all_is_found_the_long_way(void)
 	EXPECT(objects() == n);
 }
 
+struct pair {
+	void *to;
+	void *not;		/* not a pointer, whatever it looks like */
+};
+
+BW_TYPE(pair, struct pair, to);
+
+#define CHAIN	1000U
+
+/* Each object's last pointer goes into the next one, and a word to another. */
+static struct pair *chain(u32 nr)
+{
+	struct pair *first = bw_new_array(pair, nr), *at = first;
+	u32 i;
+
+	for (i = 1; i < CHAIN; i++) {
+		struct pair *next = bw_new_array(pair, nr);
+
+		at[nr - 1].to = &next[i % nr].not;
+		at[nr - 1].not = bw_new_array(pair, nr);
+		at = next;
+	}
+	return first;
+}
+
+static void pointers_are_found_wherever_a_slot_lies(void)
+{
+	u32 nr;
+
+	for (nr = 1; nr <= 40; nr++) {
+		begin();
+		root[0] = chain(nr);
+		EXPECT(mark() == CHAIN);
+		sweep();
+		EXPECT(objects() == CHAIN);
+	}
+}
+
 struct gang {
 	u32 nr_in;
 	u64 objects;
@@ -518,6 +556,7 @@ int main(void)
 	TEST(a_list_of_ten_million_needs_no_recursion);
 	TEST(a_huge_array_is_looked_into_part_by_part);
 	TEST(without_memory_for_buffers_all_is_found_the_long_way);
+	TEST(pointers_are_found_wherever_a_slot_lies);
 	TEST(several_markers_share_the_work_and_mark_each_object_once);
 	TEST(what_is_made_while_marking_stays_and_only_that);
 	TEST(what_is_freed_and_taken_again_while_marking_stays);

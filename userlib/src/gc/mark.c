@@ -1,21 +1,11 @@
 // SPDX-License-Identifier: MIT
 /* mark: see mark.h */
 #include "heap/ptrbits.h"
-#include "mark.h"
+#include "markword.h"
 #include "nosan.h"
 
-#define PART_BIT	(1ULL << 63)
-#define NEAR		4096U		/* bytes */
 #define LOOK_EVERY	2048U		/* words */
 #define SHARE_MIN	32U		/* words worth a trip to the pool */
-
-static inline void buf_set(struct bw_marker *m, struct bw_workbuf *b)
-{
-	m->buf = b;
-	m->low = b->word;
-	m->top = b->word + b->nr;
-	m->end = b->word + BW_WORK_ENTRIES;
-}
 
 bool bw_marker_init(struct bw_marker *m, struct bw_mheap *h,
 		    struct bw_workpool *pool, bool shared)
@@ -27,10 +17,10 @@ bool bw_marker_init(struct bw_marker *m, struct bw_mheap *h,
 	memset(m, 0, sizeof(*m));
 	m->h = h;
 	m->pool = pool;
-	m->base = h->map.base;
-	m->limit = smp_load_acquire(&h->map.limit); /* see bw_map_find() */
+	m->map = h->map;
+	m->map.limit = smp_load_acquire(&h->map.limit); /* see bw_map_find() */
 	m->shared = shared;
-	buf_set(m, b);
+	bw_marker_buf(m, b);
 	return true;
 }
 
@@ -41,66 +31,18 @@ void bw_marker_fini(struct bw_marker *m)
 	m->buf = NULL;
 }
 
-/* The span that @v points into, if any, whatever it is of. */
-static __always_inline struct bw_mspan *span_of(const struct bw_marker *m,
-						u64 v)
-{
-	size_t off = v - (uintptr_t)m->base;
-	u64 word;
-
-	if (unlikely(off >= m->limit))
-		return NULL;
-	/* pairs with bw_owners_set() */
-	word = smp_load_acquire(bw_owner_word(&m->h->map, off));
-	return (struct bw_mspan *)(uintptr_t)word;
-}
-
-/* The slot of @s that @v points into; -1: none of the collector's. */
-static __always_inline s64 slot_in(const struct bw_mspan *s, u64 v)
-{
-	u32 i;
-
-	if (unlikely(bw_mspan_scan(s) == BW_SCAN_NEVER))
-		return -1;
-	i = bw_class_div((u32)(v - (uintptr_t)READ_ONCE(s->base)),
-			 READ_ONCE(s->divmul));
-	return likely(i < READ_ONCE(s->nelems)) ? (s64)i : -1;
-}
-
-static __always_inline s64 slot_of(const struct bw_marker *m, u64 v,
-				   struct bw_mspan **span)
-{
-	*span = span_of(m, v);
-	return likely(*span) ? slot_in(*span, v) : -1;
-}
-
-/* True: the caller set the bit, so the object is its (A2). */
-static __always_inline bool set_mark(const struct bw_marker *m,
-				     struct bw_mspan *s, u64 i, bool shared)
-{
-	u64 *word = bw_marks_of(&m->h->map, s) + i / 64;
-	u64 old = READ_ONCE(*word), bit = 1ULL << (i % 64);
-
-	if (old & bit)
-		return false;
-	if (shared)
-		return !(fetch_or(word, bit) & bit);
-	WRITE_ONCE(*word, old | bit);
-	return true;
-}
-
 /* No memory for a buffer (W2). */
 static __attribute__((noinline)) void put_lost(struct bw_marker *m, u64 v)
 {
 	struct bw_mspan *s;
 	s64 i;
 
-	if (v & PART_BIT) {
+	if (v & BW_PART_BIT) {
 		WRITE_ONCE(m->pool->overflowed, 1);
 		return;
 	}
-	i = slot_of(m, v, &s);
-	if (i < 0 || !set_mark(m, s, (u64)i, true))
+	i = bw_slot_at(&m->map, v, &s);
+	if (i < 0 || !bw_mark_set(&m->map, s, (u64)i, true))
 		return;
 	m->bytes += s->elem_size;
 	m->objects++;
@@ -118,7 +60,7 @@ static __attribute__((noinline)) bool put_slow(struct bw_marker *m)
 		return false;
 	m->buf->nr = BW_WORK_ENTRIES;
 	bw_work_put(m->pool, m->buf);
-	buf_set(m, b);
+	bw_marker_buf(m, b);
 	return true;
 }
 
@@ -133,7 +75,7 @@ static __always_inline void put_word(struct bw_marker *m, u64 v)
 
 static __always_inline void put_if_heap(struct bw_marker *m, u64 v)
 {
-	if (v - (uintptr_t)m->base < m->limit)
+	if (v - (uintptr_t)m->map.base < m->map.limit)
 		put_word(m, v);
 }
 
@@ -163,7 +105,7 @@ static __always_inline BW_NO_SANITIZE void scan_bits(struct bw_marker *m,
 
 		bytes -= n * 8;
 		word = (const u64 *)(const void *)(p + bytes);
-		bits = bw_ptrbits_get(&m->h->map, word, n);
+		bits = bw_ptrbits_get(&m->map, word, n);
 		while (bits) {
 			u32 k = 63 - (u32)__builtin_clzll(bits);
 
@@ -191,13 +133,13 @@ void scan_long(struct bw_marker *m, struct bw_mspan *s, const char *p)
 	size_t bytes = min(left, BW_MARK_PART);
 
 	if (left > bytes)
-		put_word(m, (u64)(uintptr_t)(p + bytes) | PART_BIT);
+		put_word(m, (u64)(uintptr_t)(p + bytes) | BW_PART_BIT);
 	scan_part(m, p, bytes, bw_mspan_scan(s));
 }
 
 static __attribute__((noinline)) void scan_rest(struct bw_marker *m, u64 v)
 {
-	const char *p = (const char *)(uintptr_t)(v & ~PART_BIT);
+	const char *p = (const char *)(uintptr_t)(v & ~BW_PART_BIT);
 	struct bw_mspan *s = bw_mspan_of(m->h, p);
 
 	/* it may have been freed meanwhile; its memory stays (S4) */
@@ -213,7 +155,7 @@ void mark_one(struct bw_marker *m, struct bw_mspan *s, u64 i, bool shared)
 	u32 scan = s->scan;
 	const char *p;
 
-	if (!set_mark(m, s, i, shared))
+	if (!bw_mark_set(&m->map, s, i, shared))
 		return;
 	m->bytes += size;
 	m->objects++;
@@ -227,7 +169,7 @@ void mark_one(struct bw_marker *m, struct bw_mspan *s, u64 i, bool shared)
 	scan_part(m, p, size, scan);
 	/* its first pointer, if it has one */
 	if (likely(m->top != m->low))
-		m->near += m->top[-1] - (uintptr_t)p + NEAR < 2 * NEAR;
+		m->near += m->top[-1] - (uintptr_t)p + BW_NEAR < 2 * BW_NEAR;
 }
 
 static __always_inline void ahead_put(struct bw_marker *m, struct bw_mspan *s,
@@ -236,12 +178,12 @@ static __always_inline void ahead_put(struct bw_marker *m, struct bw_mspan *s,
 	u32 at = (m->head + m->nr_ahead++) % BW_MARK_AHEAD;
 	const char *p = s->base + i * s->elem_size;
 
-	__builtin_prefetch(bw_marks_of(&m->h->map, s) + i / 64, 1);
+	__builtin_prefetch(bw_marks_of(&m->map, s) + i / 64, 1);
 	if (s->scan > BW_SCAN_NONE)
 		__builtin_prefetch(p);
 	if (s->scan == BW_SCAN_BITS)
-		__builtin_prefetch(bw_ptrbits_word(&m->h->map,
-						   (size_t)(p - m->base)));
+		__builtin_prefetch(bw_ptrbits_word(&m->map,
+						   (size_t)(p - m->map.base)));
 	m->ahead[at] = (struct bw_mark_next){ s, i };
 }
 
@@ -266,7 +208,7 @@ static __always_inline void first_put(struct bw_marker *m, struct bw_mspan *s,
 static __always_inline void first_take(struct bw_marker *m, bool shared)
 {
 	struct bw_mark_first f = m->first[m->head_first];
-	s64 i = slot_in(f.span, f.word);
+	s64 i = bw_slot_in(f.span, f.word);
 
 	m->head_first = (m->head_first + 1) % BW_MARK_FIRST;
 	m->nr_first--;
@@ -310,7 +252,7 @@ void bw_marker_take(struct bw_marker *m, struct bw_workbuf *b)
 {
 	m->buf->nr = 0;
 	bw_work_put(m->pool, m->buf);
-	buf_set(m, b);
+	bw_marker_buf(m, b);
 }
 
 static bool get_more(struct bw_marker *m)
@@ -326,7 +268,7 @@ void bw_mark_words(struct bw_mheap *h, struct bw_workpool *pool,
 		   const u64 *word, u32 n)
 {
 	struct bw_workbuf *b = n ? bw_work_empty(pool) : NULL;
-	struct bw_marker m = { .h = h, .pool = pool };
+	struct bw_marker m = { .h = h, .pool = pool, .map = h->map };
 	u32 i;
 
 	if (b) {
@@ -335,8 +277,6 @@ void bw_mark_words(struct bw_mheap *h, struct bw_workpool *pool,
 		bw_work_put(pool, b);
 		return;
 	}
-	m.base = h->map.base;
-	m.limit = READ_ONCE(h->map.limit);
 	for (i = 0; i < n; i++)
 		put_lost(&m, word[i]);
 }
@@ -346,15 +286,15 @@ static __always_inline void take_word(struct bw_marker *m, u64 v, bool shared)
 	struct bw_mspan *s;
 	s64 i;
 
-	if (unlikely(v & PART_BIT)) {
+	if (unlikely(v & BW_PART_BIT)) {
 		scan_rest(m, v);
 		return;
 	}
-	s = span_of(m, v);
+	s = bw_span_at(&m->map, v);
 	if (unlikely(!s))
 		return;
 	if (!m->waits) {
-		i = slot_in(s, v);
+		i = bw_slot_in(s, v);
 		if (likely(i >= 0))
 			mark_one(m, s, (u64)i, shared);
 		return;
@@ -364,12 +304,19 @@ static __always_inline void take_word(struct bw_marker *m, u64 v, bool shared)
 	first_put(m, s, v);
 }
 
+void bw_mark_word(struct bw_marker *m, u64 v)
+{
+	take_word(m, v, m->shared);
+}
+
 /* Some words; false: none are left here. */
 static __always_inline bool drain_some(struct bw_marker *m, bool shared)
 {
-	u32 n;
+	u32 n = 0;
 
-	for (n = 0; n < LOOK_EVERY; n++) {
+	if (!m->waits && !m->nr_first && !m->nr_ahead)
+		n = bw_mark_walk(m, LOOK_EVERY);
+	for (; n < LOOK_EVERY; n++) {
 		if (likely(m->top != m->low)) {
 			take_word(m, *--m->top, shared);
 			continue;
@@ -427,14 +374,8 @@ void bw_mark_drain_all(struct bw_marker *m)
 
 void *bw_mark_find(const struct bw_mheap *h, u64 v, struct bw_mspan **span)
 {
-	/* only these are looked at */
-	struct bw_marker m = {
-		.base = h->map.base,
-		.limit = READ_ONCE(h->map.limit),
-		.h = (struct bw_mheap *)(uintptr_t)h,
-	};
 	struct bw_mspan *s;
-	s64 i = slot_of(&m, v, &s);
+	s64 i = bw_slot_at(&h->map, v, &s);
 
 	if (i < 0 || !bw_mspan_is_allocated(s, (u32)i))
 		return NULL;
@@ -445,7 +386,7 @@ void *bw_mark_find(const struct bw_mheap *h, u64 v, struct bw_mspan **span)
 static __attribute__((noinline)) void root_word(struct bw_marker *m, u64 v)
 {
 	struct bw_mspan *s;
-	s64 i = slot_of(m, v, &s);
+	s64 i = bw_slot_at(&m->map, v, &s);
 
 	if (i >= 0 && bw_mspan_is_allocated(s, (u32)i))
 		put_word(m, v);
@@ -454,14 +395,14 @@ static __attribute__((noinline)) void root_word(struct bw_marker *m, u64 v)
 BW_NO_SANITIZE void bw_mark_roots(struct bw_marker *m, const void *low,
 				  const void *end)
 {
-	uintptr_t base = (uintptr_t)m->base;
+	uintptr_t base = (uintptr_t)m->map.base;
 	const u64 *word;
 
 	for (word = low; word < (const u64 *)end; word++) {
 		u64 v = BW_PEEK(*word);
 
 		/* A3: the limit itself is the end of what is before it */
-		if (likely(v - base > m->limit))
+		if (likely(v - base > m->map.limit))
 			continue;
 		root_word(m, v);
 		root_word(m, v - 1);
@@ -506,7 +447,7 @@ static BW_NO_SANITIZE bool rescan_span(struct bw_mspan *s, void *arg)
 
 	if (bw_mspan_scan(s) <= BW_SCAN_NONE)
 		return true;
-	marks = bw_marks_of(&m->h->map, s);
+	marks = bw_marks_of(&m->map, s);
 	for (w = 0; w < bw_mspan_words(s); w++) {
 		for (bits = READ_ONCE(marks[w]); bits; bits &= bits - 1) {
 			u32 i = w * 64 + (u32)__builtin_ctzll(bits);

@@ -6,6 +6,7 @@
  *	  bw_mark_roots()		<- here: words of stacks, data, registers
  *	  bw_mark_drain()		<- here: a word out of the buffer, its object
  *					   marked, the words of that put in
+ *	    bw_mark_walk()		walk.c: the same, where all is near
  *	    bw_work_put/get()		work.c: whole buffers, from and to others
  *
  * From a word to its object: a shift finds the owner word of the page, that the
@@ -17,11 +18,12 @@
  * for, 8 words later its mark bit, its pointer bits and its first bytes, and 16
  * words later they are there. Where most
  * objects point to what is near them (they were made in order) waiting costs more
- * than it saves; each marker looks at what it has, and does without.
+ * than it saves; each marker looks at what it has, and goes for a walk (walk.c).
  *
  * A1. A marked object of a kind that holds pointers has been looked into, or is
  *     being so, or there is a word in some buffer for each part that has not.
- * A2. An object is marked by the one whose store set its bit: that one looks.
+ * A2. An object is marked by the one whose store set its bit: that one counts it,
+ *     and it looks, or has looked, into it.
  * A3. From heap words a pointer anywhere in an object keeps it. From roots one to
  *     its end does so too, for compilers keep only that of a loop's array; and
  *     what is not allocated is not marked.
@@ -55,8 +57,7 @@ struct bw_mark_next {
 
 /**
  * struct bw_marker - whoever marks					[owner]
- * @base:	of the heap
- * @limit:	bytes of it that are arenas, when it began
+ * @map:	of the heap, with its limit when it began
  * @top:	where the next word goes
  * @low:	@buf's first
  * @end:	behind its last
@@ -79,8 +80,7 @@ struct bw_mark_next {
  * @buf:	its buffer
  */
 struct bw_marker {
-	char *base;
-	size_t limit;
+	struct bw_mspan_map map;
 	u64 *top;
 	u64 *low;
 	u64 *end;
