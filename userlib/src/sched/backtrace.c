@@ -57,6 +57,18 @@ static u64 from_call(struct bw_unwind *u, const struct bw_m *m)
 	return call->sp;
 }
 
+/* Of its G's stack, or of the thread's own: only while that cannot change. */
+static void bounds(struct bw_unwind *u, const struct bw_g_view *v)
+{
+	if (v->stack) {
+		u->lo = (u64)(uintptr_t)v->stack;
+		u->hi = u->lo + bw_sched.stack_bytes;
+	} else if (v->m) {
+		u->lo = (u64)(uintptr_t)v->m->rest.stack;
+		u->hi = (u64)(uintptr_t)v->m->rest.stack_end;
+	}
+}
+
 /* What runs on a thread that is not ours, which stands still until _end(). */
 static bool from_thread(struct bw_unwind *u, const struct bw_g_view *v)
 {
@@ -64,6 +76,7 @@ static bool from_thread(struct bw_unwind *u, const struct bw_g_view *v)
 
 	if (!v->m || !bw_look_begin(v->m, v->g, u))
 		return false;
+	bounds(u, v);
 	sp = u->reg[BW_UNWIND_SP];
 	/* not in the scheduler, and not on the stack of a handler */
 	if (sp >= u->lo && sp < u->hi)
@@ -92,6 +105,7 @@ static u32 of_waiting(struct bw_unwind *u, const struct bw_g_view *v, u64 *pc,
 	u64 at = v->sp;
 	u32 nr;
 
+	bounds(u, v);
 	if (v->state == BW_G_BLOCKED)
 		at = from_call(u, v->m);
 	else if (at >= u->lo && at <= u->hi - FRAME_BYTES)
@@ -125,15 +139,10 @@ u32 bw_backtrace(const struct bw_g_view *v, u64 *pc, u32 max)
 
 	if (v->state == BW_G_FREE)
 		return 0;
-	if (v->stack) {
-		u.lo = (u64)(uintptr_t)v->stack;
-		u.hi = u.lo + bw_sched.stack_bytes;
-	} else if (v->m) {
-		u.lo = (u64)(uintptr_t)v->m->rest.stack;
-		u.hi = (u64)(uintptr_t)v->m->rest.stack_end;
-	}
-	if (self && self->g == v->g)
+	if (self && self->g == v->g) {
+		bounds(&u, v);
 		return of_caller(&u, bw_call_here(), pc, max);
+	}
 	if (v->state == BW_G_RUNNING || !v->stack)
 		return of_running(&u, v, pc, max);
 	return of_waiting(&u, v, pc, max);
