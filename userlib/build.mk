@@ -177,7 +177,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_eyes_test \
 	sched_timer_test sched_net_test \
 	memstats_test alloc_test alloc_die_test stash_test type_test
-bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test \
+bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_hybrid_test leak_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
@@ -230,6 +230,15 @@ $$(O)/$(1)/tests/%: $$(O)/$(1)/userlib/tests/%.o $$(bw-testobj-$(1)) \
 -include $$(patsubst %,$$(O)/$(1)/userlib/tests/%.d,$$(bw-tests))
 endef
 $(foreach f,rel dbg asan tsan clang,$(eval $(call bw-flavour,$(f))))
+
+# What gc_library_test loads.
+$(O)/gc_library.so: $(O)/rel/userlib/tests/gc_library_so.o
+	@echo '  $(CC) $(@F)'
+	@$(CC) $(CFLAGS) -shared -o $@ $^
+
+$(foreach f,rel dbg asan tsan clang,$(O)/$(f)/tests/gc_library_test): | \
+		$(O)/gc_library.so
+-include $(O)/rel/userlib/tests/gc_library_so.d
 
 # The collector looks at what is not its own (gc/nosan.h).
 bw-nosan := userlib/src/gc/mark.o userlib/src/gc/walk.o userlib/src/gc/check.o
@@ -297,7 +306,7 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 # BURROW_MODE=kernel stress_test.
 bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
-	sched_fork_test
+	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test leak_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a

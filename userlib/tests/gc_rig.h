@@ -11,7 +11,7 @@
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SLOW	1
 #else
-#define SLOW	0
+#define SLOW	rig_is_kernel_mode()
 #endif
 
 struct node {

@@ -119,7 +119,7 @@ static void a_stack_that_waits_keeps_what_is_on_it(void)
 	in_run(parked_main);
 }
 
-static u64 thread_secret[2];
+static u64 thread_secret[2], tls_secret[2];
 
 static void *holder(void *arg)
 {
@@ -131,6 +131,8 @@ static void *holder(void *arg)
 	p = bw_alloc(100);
 	*p = 0x600d;
 	thread_secret[attached] = hide(p);
+	in_tls = bw_alloc(100);
+	tls_secret[attached] = hide(in_tls);
 	fetch_add_relaxed(&ready, 1);
 	while (READ_ONCE(ready) != 100)
 		usleep(100);
@@ -154,6 +156,7 @@ static int threads_main(void *arg)
 	for (i = 0; i < 3; i++)
 		collect();
 	EXPECT(is_there(thread_secret[0]) && is_there(thread_secret[1]));
+	EXPECT(is_there(tls_secret[0]) && is_there(tls_secret[1]));
 	WRITE_ONCE(ready, 100);
 	for (i = 0; i < 2; i++)
 		pthread_join(t[i], NULL);
@@ -176,14 +179,25 @@ static int main_keeps(void *arg)
 	return 0;
 }
 
+static __attribute__((noinline)) u64 in_own_tls(void)
+{
+	u64 secret = secret_of(48);
+
+	in_tls = (void *)(uintptr_t)~secret;
+	return secret;
+}
+
 static void the_caller_of_a_run_keeps_what_it_holds(void)
 {
 	u64 *volatile p = bw_alloc(64), *volatile q = bw_alloc(64);
-	u64 secret = hide(q);
+	u64 secret = hide(q), other = in_own_tls();
 
 	*p = 0x600d;
+	wipe();
 	EXPECT(!bw_run(main_keeps, (void *)p));
 	EXPECT(is_there(secret) && *p == 0x600d);
+	EXPECT(is_there(other));
+	in_tls = NULL;
 	/* and without a run */
 	bw_gc();
 	EXPECT(is_there(secret) && *p == 0x600d);
@@ -233,16 +247,44 @@ static void in_vector(void *arg)
 	WRITE_ONCE(spinning, 3);
 }
 
-static int registers_main(void *arg)
+/* Below the stack pointer, where a function that calls nothing may have it. */
+static void in_red_zone(void *arg)
+{
+	u64 secret = secret_of(48), p;
+
+	wipe();
+#if defined(__x86_64__) && !defined(__SANITIZE_THREAD__)
+	p = secret;
+	/* calls may have left it in any of these */
+	__asm__ volatile("xorl %%ecx, %%ecx\n\txorl %%edx, %%edx\n\t"
+			 "xorl %%esi, %%esi\n\txorl %%edi, %%edi\n\t"
+			 "xorl %%r8d, %%r8d\n\txorl %%r9d, %%r9d\n\t"
+			 "xorl %%r10d, %%r10d\n\txorl %%r11d, %%r11d\n\t"
+			 "notq %0\n\tmovq %0, -64(%%rsp)\n\txorl %k0, %k0\n\t"
+			 "movl $1, %1\n\t"
+			 "1: movl %1, %%eax\n\tcmpl $2, %%eax\n\tjne 1b\n\t"
+			 "movq -64(%%rsp), %0\n\tmovq $0, -64(%%rsp)"
+			 : "+r" (p), "+m" (spinning)
+			 : : "rax", "rcx", "rdx", "rsi", "rdi", "r8", "r9",
+			     "r10", "r11", "cc", "memory");
+	EXPECT(is_there(secret) && p == ~secret);
+#else
+	p = secret;
+	WRITE_ONCE(spinning, 1);
+	EXPECT(p == secret);
+#endif
+	WRITE_ONCE(spinning, 3);
+}
+
+/* Cycles while @fn runs in another thread and calls nothing. */
+static void beside(void (*fn)(void *arg))
 {
 	u32 i;
 
-	for (i = 0; i < 5; i++)
-		EXPECT(in_register());
 	if (bw_procs(0) < 2)
 		bw_procs(2);
 	WRITE_ONCE(spinning, 0);
-	bw_go(in_vector, NULL);
+	bw_go(fn, NULL);
 	while (!READ_ONCE(spinning))
 		bw_yield();
 	for (i = 0; i < 3; i++)
@@ -251,7 +293,31 @@ static int registers_main(void *arg)
 		WRITE_ONCE(spinning, 2);
 	while (READ_ONCE(spinning) != 3)
 		bw_yield();
+}
+
+static int registers_main(void *arg)
+{
+	u32 i;
+
+	for (i = 0; i < 5; i++)
+		EXPECT(in_register());
+	for (i = 0; i < 3; i++)
+		beside(in_vector);
 	return 0;
+}
+
+static int red_zone_main(void *arg)
+{
+	u32 i;
+
+	for (i = 0; i < 5; i++)
+		beside(in_red_zone);
+	return 0;
+}
+
+static void a_pointer_in_a_stopped_threads_red_zone_keeps_its_object(void)
+{
+	in_run(red_zone_main);
 }
 
 static void a_pointer_in_a_register_alone_keeps_its_object(void)
@@ -277,6 +343,7 @@ int main(void)
 	TEST(a_stack_that_waits_keeps_what_is_on_it);
 	TEST(threads_keep_what_they_hold_attached_or_not);
 	TEST(the_caller_of_a_run_keeps_what_it_holds);
+	TEST(a_pointer_in_a_stopped_threads_red_zone_keeps_its_object);
 	TEST(a_pointer_in_a_register_alone_keeps_its_object);
 	TEST(the_heap_is_whole_in_the_end);
 	return tap_end();

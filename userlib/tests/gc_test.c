@@ -75,13 +75,13 @@ static void mutator(void *arg)
 	u64 seed = (uintptr_t)arg + 1, r;
 	struct node **node = bw_alloc(NODES * sizeof(*node));
 	u64 *sum = malloc(NODES * sizeof(*sum));
-	u32 i, k;
+	u32 i, k, n = STEPS;
 
 	for (i = 0; i < NODES; i++) {
 		node[i] = NULL;
 		sum[i] = 0;
 	}
-	for (i = 0; i < STEPS; i++) {
+	for (i = 0; i < n; i++) {
 		r = rig_random(&seed);
 		k = r % NODES;
 		if (node[k] && (node[k]->sum != sum[k] ||
