@@ -178,6 +178,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_timer_test sched_net_test \
 	memstats_test alloc_test alloc_die_test stash_test type_test
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
+	gc_oom_test \
 	gc_hybrid_test leak_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 

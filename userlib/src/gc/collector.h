@@ -101,6 +101,7 @@ struct bw_gc_times {
  * @leakcheck:	when a run ends Gs that wait for ever are told		[const]
  * @leaks_wanted: the next cycle is to look for them			[atomic]
  * @leaks:	this one does					[collector]
+ * @told:	that there was no memory for one			[collector]
  * @every:	a cycle each so many refills, 0: as the pacer says	[const]
  * @refills:	so many were						[atomic]
  * @wanted:	cycles that were asked for				[atomic]
@@ -135,6 +136,7 @@ struct bw_collector {
 	bool verify;
 	bool leakcheck;
 	bool leaks;
+	bool told;
 	u32 leaks_wanted;
 	u32 every;
 	u32 refills;
@@ -176,9 +178,12 @@ void bw_gc_verify(struct bw_collector *c, const char *when);
 void bw_gc_marked(struct bw_collector *c, s64 taken);
 /* Jobs for all roots, stacks that wait or without. */
 void bw_gc_roots(struct bw_collector *c, bool waiting);
+/* Those that there was no memory for. */
+void bw_gc_mark_lost(struct bw_marker *m, bool waiting);
 
 /* hybrid.c */
-void bw_hybrid(struct bw_collector *c);
+/* False: no memory, and nothing was done. */
+bool bw_hybrid(struct bw_collector *c);
 void bw_assist(struct bw_collector *c);
 
 /* pacer.c */

@@ -26,6 +26,9 @@
  *     can be flushed by us.
  * G2. The gang's threads and this one have pointers to objects in registers and
  *     on stacks, but none that keep anything: theirs are no roots.
+ * G3. A cycle takes memory of its own before anything is marked, or does not
+ *     begin; from then on it needs no more. Where there are no buffers, see W2;
+ *     where there is no memory for a list of roots, one marker looks at them all.
  */
 #include "base/throw.h"
 #include "check.h"
@@ -38,6 +41,8 @@
 
 #define ALONE_BYTES	(1 << 20)	/* not worth waking anybody */
 #define SWEEP_AT_ONCE	64U
+#define BUFFERS		4U		/* of words, for each of the gang */
+#define LATER_NS	10000000UL
 
 void bw_gc_finish_sweep(struct bw_collector *c)
 {
@@ -90,6 +95,8 @@ void bw_gc_mark_last(struct bw_collector *c)
 
 	if (!bw_marker_init(&m, c->h, &c->pool, false))
 		bw_throw("no memory to mark with");
+	if (c->running == BW_GC_PLAIN)
+		bw_gc_mark_lost(&m, true);
 	drain_alone(&m);
 	bw_special_dead(&m, drain_alone);
 	bw_gc_count(c, &m);
@@ -173,6 +180,23 @@ void bw_gc_marked(struct bw_collector *c, s64 taken)
 		bw_gc_finish_sweep(c);
 }
 
+static void mark_range(const char *low, const char *end, void *arg)
+{
+	bw_mark_roots(arg, low, end);
+}
+
+void bw_gc_mark_lost(struct bw_marker *m, bool waiting)
+{
+	if (!bw_jobs_lost())
+		return;
+	if (waiting)
+		bw_world_each_stack(mark_range, m);
+	else
+		bw_world_each_thread(mark_range, m);
+	bw_root_each(mark_range, m);
+	bw_special_roots(mark_range, m);
+}
+
 static void mark_all(struct bw_collector *c)
 {
 	u32 i;
@@ -215,10 +239,23 @@ static void plain_stop(void *arg)
 	bw_world_start();
 }
 
-static void plain(struct bw_collector *c)
+/* False: there is no memory for it, and nothing was done. */
+static bool cycle_try(struct bw_collector *c)
 {
-	if (!bw_root_hold(plain_stop, c))
-		bw_throw("no memory for the roots of a cycle");
+	if (!bw_work_reserve(&c->pool, BUFFERS * bw_gang_size()))
+		return false;
+	if (c->running == BW_GC_PLAIN)
+		return bw_root_hold(plain_stop, c);
+	return bw_hybrid(c);
+}
+
+/* G3: the heap grows meanwhile. */
+static void cycle_later(struct bw_collector *c)
+{
+	WRITE_ONCE(c->pacer.not_before, bw_gc_now() + LATER_NS);
+	bw_leaks_none();
+	if (!xchg(&c->told, true))
+		bw_note("no memory to collect with: it is tried again later");
 }
 
 static void cycle_count(struct bw_collector *c)
@@ -241,11 +278,10 @@ void bw_gc_cycle(struct bw_collector *c)
 	c->leaks = xchg(&c->leaks_wanted, 0);
 	c->running = c->stw || c->leaks ? BW_GC_PLAIN : READ_ONCE(c->mode);
 	bw_gc_finish_sweep(c);
-	bw_work_reserve(&c->pool, 4 * bw_gang_size());
-	if (c->running == BW_GC_PLAIN)
-		plain(c);
-	else
-		bw_hybrid(c);
+	if (!cycle_try(c)) {
+		cycle_later(c);
+		return;
+	}
 	bw_special_run();
 	bw_gc_finish_sweep(c);
 	bw_pacer_scavenge(c);

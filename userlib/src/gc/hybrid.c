@@ -24,10 +24,10 @@
  * L2. Each assist enters and leaves as any marker does (W1 in work.h), so the gang
  *     does not go home while one has words; in terminate() there is none.
  */
+#include <sched.h>
 #include <time.h>
 
 #include "barrier.h"
-#include "base/throw.h"
 #include "burrow/barrier.h"
 #include "collector.h"
 #include "jobs.h"
@@ -45,6 +45,13 @@
 static __thread struct bw_marker *mine
 	__attribute__((tls_model("initial-exec")));
 
+static void marker_begin(struct bw_collector *c, struct bw_marker *m)
+{
+	/* whoever has them gives them back, and in a stop nobody has one (L2) */
+	while (!bw_marker_init(m, c->h, &c->pool, true))
+		sched_yield();
+}
+
 /* By whoever runs a G next, or by us. */
 static void scan_range(const char *low, const char *end, void *arg)
 {
@@ -55,16 +62,9 @@ static void scan_range(const char *low, const char *end, void *arg)
 		bw_mark_roots(mine, low, end);
 		return;
 	}
-	if (!bw_marker_init(&m, c->h, &c->pool, true))
-		bw_throw("no memory to look at a stack");
+	marker_begin(c, &m);
 	bw_mark_roots(&m, low, end);
 	bw_marker_fini(&m);
-}
-
-static void marker_begin(struct bw_collector *c, struct bw_marker *m)
-{
-	if (!bw_marker_init(m, c->h, &c->pool, true))
-		bw_throw("no memory to mark with");
 }
 
 static void marker_end(struct bw_collector *c, struct bw_marker *m)
@@ -93,6 +93,7 @@ static void set_up(void *arg)
 	bw_gc_roots(c, false);
 	marker_begin(c, &m);
 	bw_jobs_do(&m);
+	bw_gc_mark_lost(&m, false);
 	marker_end(c, &m);
 	c->times.first = bw_gc_now() - c->times.stopped;
 	bw_world_start();
@@ -190,6 +191,7 @@ static void look_again(struct bw_collector *c, struct bw_marker *m)
 	bw_jobs_begin();
 	bw_world_each_thread(bw_job_add, NULL);
 	bw_jobs_do(m);
+	bw_gc_mark_lost(m, false);
 }
 
 static void finish(struct bw_collector *c)
@@ -229,13 +231,14 @@ static void terminate(void *arg)
 	bw_world_start();
 }
 
-void bw_hybrid(struct bw_collector *c)
+bool bw_hybrid(struct bw_collector *c)
 {
+	const struct timespec later = { .tv_nsec = 1000000 };
 	u64 cpu = bw_gc_cpu_now() + bw_gang_cpu();
 
 	c->terminated = false;
 	if (!bw_root_hold(set_up, c))
-		bw_throw("no memory for the roots of a cycle");
+		return false;
 	c->times.pause = c->times.first;
 	c->times.longest = c->times.first;
 	scan_waiting(c);
@@ -243,10 +246,11 @@ void bw_hybrid(struct bw_collector *c)
 		mark_some(c);
 		c->times.marked = bw_gc_now();
 		/* libraries are held for those who look at all roots again */
-		if (!bw_root_hold(terminate, c))
-			bw_throw("no memory for the roots of a cycle");
+		while (!bw_root_hold(terminate, c))
+			nanosleep(&later, NULL);
 	}
 	c->times.cpu = bw_gc_cpu_now() + bw_gang_cpu() - cpu;
+	return true;
 }
 
 /*

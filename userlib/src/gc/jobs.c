@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* jobs: see jobs.h */
 #include "base/sysmem.h"
-#include "base/throw.h"
 #include "jobs.h"
 
 #define JOB_BYTES	(64UL << 10)
@@ -22,6 +21,7 @@ struct job {
  * @room:	for how many there is memory
  * @bytes:	in them
  * @next:	the next to be taken					[atomic]
+ * @lost:	there was no memory for one
  */
 static struct jobs {
 	struct job *at;
@@ -29,28 +29,30 @@ static struct jobs {
 	size_t room;
 	s64 bytes;
 	size_t next;
+	bool lost;
 } jobs;
 
 void bw_jobs_begin(void)
 {
 	jobs.nr = 0;
 	jobs.bytes = 0;
+	jobs.lost = false;
 	WRITE_ONCE(jobs.next, 0);
 }
 
-static void grow(void)
+static bool grow(void)
 {
 	size_t room = jobs.room ? 2 * jobs.room : 4096;
 	struct job *at = bw_sys_alloc(room * sizeof(*at));
 
-	/* the world is stopped, and nothing was marked: there is no way on */
 	if (!at)
-		bw_throw("no memory for the roots of a cycle");
+		return false;
 	if (jobs.nr)
 		memcpy(at, jobs.at, jobs.nr * sizeof(*at));
 	bw_sys_free(jobs.at, jobs.room * sizeof(*at));
 	jobs.at = at;
 	jobs.room = room;
+	return true;
 }
 
 void bw_job_add(const char *low, const char *end, void *arg)
@@ -60,11 +62,18 @@ void bw_job_add(const char *low, const char *end, void *arg)
 		const char *to = end - low > (s64)JOB_BYTES ? low + JOB_BYTES :
 							      end;
 
-		if (jobs.nr == jobs.room)
-			grow();
+		if (jobs.nr == jobs.room && !grow()) {
+			jobs.lost = true;
+			return;
+		}
 		jobs.at[jobs.nr++] = (struct job){ low, to };
 		low = to;
 	}
+}
+
+bool bw_jobs_lost(void)
+{
+	return jobs.lost;
 }
 
 s64 bw_jobs_bytes(void)

@@ -6,8 +6,10 @@
 #include "mark.h"
 
 void bw_jobs_begin(void);
-/* Fits bw_range_fn and bw_root_fn. Fatal: no memory. */
+/* Fits bw_range_fn and bw_root_fn. */
 void bw_job_add(const char *low, const char *end, void *arg);
+/* There was no memory for all of them: the caller marks without jobs, alone. */
+bool bw_jobs_lost(void);
 /* Bytes in all. */
 s64 bw_jobs_bytes(void);
 /* Several markers may do this at the same time; each job is done once. */

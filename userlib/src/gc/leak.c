@@ -100,6 +100,10 @@ static void mark_jobs(struct bw_collector *c, struct bw_marker *m,
 {
 	c->pacer.stacks += bw_jobs_bytes();
 	bw_jobs_do(m);
+	/* all of them, then: nobody is told of who should not be */
+	if (bw_jobs_lost())
+		leaks.nr = 0;
+	bw_gc_mark_lost(m, true);
 	drain(m);
 }
 
@@ -147,6 +151,13 @@ void bw_leaks_tell(void)
 	bw_note("leakcheck: %zu Gs wait for what nobody can reach%s", nr,
 		nr > TELL_MOST ? "; the first of them:" : ":");
 	bw_dump_these(g, (u32)i);
+}
+
+void bw_leaks_none(void)
+{
+	bw_lock(&leaks.lock);
+	leaks.nr = 0;
+	bw_unlock(&leaks.lock);
 }
 
 void bw_leaks_forget(void)

@@ -36,6 +36,8 @@ void bw_leaks_find(struct bw_collector *c, struct bw_marker *m,
 size_t bw_leaks_copy(struct bw_leak *leak, size_t max);
 /* The first G has ended. */
 void bw_leaks_tell(void);
+/* There was no memory to look. */
+void bw_leaks_none(void);
 /* A child of fork(). */
 void bw_leaks_forget(void);
 

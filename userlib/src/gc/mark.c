@@ -12,6 +12,9 @@ bool bw_marker_init(struct bw_marker *m, struct bw_mheap *h,
 {
 	struct bw_workbuf *b = bw_work_empty(pool);
 
+	/* one that has words will do: it begins with them */
+	if (!b)
+		b = bw_work_get(pool);
 	if (!b)
 		return false;
 	memset(m, 0, sizeof(*m));

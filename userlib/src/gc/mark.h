@@ -103,7 +103,7 @@ struct bw_marker {
 	struct bw_mark_next ahead[BW_MARK_AHEAD];
 };
 
-/* False: no memory for a buffer. */
+/* False: no memory for a buffer, and others have all there are. */
 bool bw_marker_init(struct bw_marker *m, struct bw_mheap *h,
 		    struct bw_workpool *pool, bool shared);
 /* What it has goes to the pool. */

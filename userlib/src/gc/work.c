@@ -52,8 +52,10 @@ void bw_work_fini(struct bw_workpool *p)
 	bw_work_init(p, p->max);
 }
 
-void bw_work_reserve(struct bw_workpool *p, u32 nr)
+bool bw_work_reserve(struct bw_workpool *p, u32 nr)
 {
+	bool enough;
+
 	bw_lock(&p->lock);
 	while (p->nr_made < min(nr, p->max)) {
 		u32 had = p->nr_made;
@@ -62,7 +64,9 @@ void bw_work_reserve(struct bw_workpool *p, u32 nr)
 		if (p->nr_made == had)
 			break;
 	}
+	enough = p->nr_made >= min(nr, p->max);
 	bw_unlock(&p->lock);
+	return enough;
 }
 
 struct bw_workbuf *bw_work_empty(struct bw_workpool *p)

@@ -68,8 +68,8 @@ struct bw_workpool {
 void bw_work_init(struct bw_workpool *p, u32 max);
 /* All memory goes. Nobody uses it. */
 void bw_work_fini(struct bw_workpool *p);
-/* Memory for @nr buffers, so that marking begins with some. */
-void bw_work_reserve(struct bw_workpool *p, u32 nr);
+/* Memory for @nr buffers, so that marking begins with some; false: there is none. */
+bool bw_work_reserve(struct bw_workpool *p, u32 nr);
 
 /* An empty buffer; NULL: no memory. */
 struct bw_workbuf *bw_work_empty(struct bw_workpool *p);
