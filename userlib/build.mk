@@ -101,6 +101,7 @@ bw-lib-src := \
 	userlib/src/sched/segv.c \
 	userlib/src/sched/sleep.c \
 	userlib/src/sched/sigmask.c \
+	userlib/src/sched/slot.c \
 	userlib/src/sched/stack.c \
 	userlib/src/sched/stop.c \
 	userlib/src/sched/stop_tell.c \
@@ -175,7 +176,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_death_test \
 	sched_signal_test \
 	sched_eyes_test \
-	sched_timer_test sched_net_test \
+	sched_timer_test sched_net_test sched_slot_test \
 	memstats_test alloc_test alloc_die_test stash_test type_test
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_oom_test \

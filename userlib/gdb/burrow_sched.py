@@ -72,7 +72,7 @@ def thread_of(g):
 
 
 def on_thread(g):
-    return int(g["state"]) in (RUNNING, BLOCKED) or not int(g["stack"])
+    return int(g["state"]) in (RUNNING, BLOCKED) or int(g["bare"])
 
 
 def line_of(g):
@@ -86,7 +86,7 @@ def line_of(g):
     if on_thread(g):
         thread = thread_of(g)
         said += " on thread %s" % (thread.num if thread else "?")
-    if int(g["stack"]):
+    if not int(g["bare"]):
         return said + ", started with " + name_of(g["fn"])
     return said + ", a thread of its own"
 
@@ -206,6 +206,8 @@ class G(gdb.Command):
         found = [g for g in live_gs() if int(g["id"]) == int(words[0])]
         if not found:
             raise gdb.GdbError("there is no G %s" % words[0])
+        if not on_thread(found[0]) and not int(found[0]["stack"]):
+            raise gdb.GdbError("G %s has not run yet" % words[0])
         if len(words) == 2:
             run_there(found[0], words[1])
         elif on_thread(found[0]):

@@ -118,7 +118,7 @@ static int work(void *arg)
 
 static void count_g(struct bw_g *g, void *arg)
 {
-	*(long *)arg += !!g->stack;
+	*(long *)arg += !g->bare;
 }
 
 static long count_gs(void)

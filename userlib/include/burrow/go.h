@@ -50,8 +50,10 @@ struct bw_g;
 int bw_run(int (*fn)(void *arg), void *arg);
 
 /*
- * A new G for fn(arg), which runs some time. 0, -ENOMEM, or -ESRCH from an
- * attached thread while there is no bw_run().
+ * A new G for fn(arg), which runs some time. It gets its stack when it first
+ * runs; if there is no memory for one, it waits until another G's is free, and
+ * where that takes 10 s it is fatal. 0, -ENOMEM, or -ESRCH from an attached thread
+ * while there is no bw_run().
  */
 int bw_go(void (*fn)(void *arg), void *arg);
 

@@ -137,7 +137,8 @@ u32 bw_backtrace(const struct bw_g_view *v, u64 *pc, u32 max)
 	struct bw_m *self = bw_m_self();
 	struct bw_unwind u = { .known = 0 };
 
-	if (v->state == BW_G_FREE)
+	/* one that has no stack has not run yet */
+	if (v->state == BW_G_FREE || (!v->stack && !v->bare))
 		return 0;
 	if (self && self->g == v->g) {
 		bounds(&u, v);

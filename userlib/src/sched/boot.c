@@ -184,7 +184,7 @@ static void drop_one(struct bw_g *g, void *arg)
 	struct leftovers *l = arg;
 	u32 state = READ_ONCE(g->state);
 
-	if (g->stack && g->run == l->run &&
+	if (!g->bare && g->run == l->run &&
 	    (state == BW_G_RUNNABLE || state == BW_G_PARKED) && bw_g_drop(g))
 		bw_glist_add(&l->list, g);
 }

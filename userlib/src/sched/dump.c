@@ -60,6 +60,7 @@ void bw_g_look(const struct bw_g *g, struct bw_g_view *v)
 	v->on_m = m ? ((const volatile struct bw_m *)m)->id : 0;
 	v->locked = now->locks;
 	v->stack = now->stack;
+	v->bare = now->bare;
 	v->reason = v->state == BW_G_PARKED ? now->reason : NULL;
 	v->since = v->state == BW_G_PARKED || v->state == BW_G_BLOCKED ?
 		   now->since : 0;
@@ -99,10 +100,10 @@ static void headline(struct bw_say *s, const struct bw_g_view *v)
 		bw_say(s, " on thread %u", v->on_m);
 	if (v->locked)
 		bw_say(s, ", has its thread");
-	if (v->stack)
+	if (!v->bare)
 		bw_symbol(v->fn, entry, sizeof(entry));
-	bw_say(s, ", started with %s\n", v->stack ? entry :
-	       "a thread of its own");
+	bw_say(s, ", started with %s\n", v->bare ?
+	       "a thread of its own" : entry);
 }
 
 static void frames(struct bw_say *s, const struct bw_g_view *v)

@@ -47,6 +47,7 @@ struct bw_g_view {
 	u64 sp;
 	u64 id;
 	char *stack;
+	bool bare;
 	const struct bw_m *m;
 };
 

@@ -79,6 +79,7 @@ int bw_after_fork(void)
 	bw_ms_forked();
 	bw_ps_forked();
 	bw_gs_forked(__builtin_frame_address(0));
+	bw_slots_forked(__builtin_frame_address(0));
 	bw_alarms_forked();
 	bw_descs_forked();
 	bw_netpoll_forked();

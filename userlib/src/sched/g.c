@@ -3,18 +3,16 @@
  * g: memory of Gs, and the free ones.
  *
  *	bw_go()			go.c
- *	  p->free			  the last one that ended here, warm
- *	  bw_g_get_slow()	<- here	  from the global lists, or new
- *	    bw_stacks_make()	stack.c
+ *	  p->free			  the last one that ended here
+ *	  bw_g_get_slow()	<- here	  from the global list, or new
+ *	run()			schedule.c
+ *	  bw_g_begin()		<- here	  it runs for the first time: a stack
  *
- * A G keeps its stack for ever. Those that ended are *warm*, on the list of the
- * P where they ended and beyond 64 on a global one; beyond 1024 there, the
- * memory of half of the stacks goes back to the system at once and their Gs are
- * *cold*. Address space does not go back.
+ * Those that ended are on the list of the P where they ended, beyond 64 on a
+ * global one. A G has its stack while it needs one (slot.h).
  *
- * Rejected: G and stack in separate lists (twice the bookkeeping for a G that
- * is of no use without a stack), the G at the top of its stack (one page touched
- * less, but then a late waker's pointer could hit memory given back: G3).
+ * Rejected: the G at the top of its stack (one page touched less, but then a
+ * late waker's pointer could hit memory given back: G3).
  */
 #include "base/fmt.h"
 #include "base/parker.h"
@@ -25,8 +23,7 @@
 
 #define BATCH		32U
 #define LOCAL_MAX	64U
-#define WARM_MAX	1024U
-#define CHILL		512U
+#define SLOTS_MAX	32U
 #define SLAB_BYTES	(64UL << 10)
 #define SLAB_GS		((SLAB_BYTES - 64) / sizeof(struct bw_g))
 
@@ -65,14 +62,13 @@ struct slab {
  * struct lists - Gs that are FREE and on no P's list
  * @lock:	for all of it
  * @slab:	the newest; read without the lock by bw_g_each()	[lock]
- * @warm:	with memory in their stacks				[lock]
- * @cold:	without							[lock]
+ * @free:	that ended						[lock]
  * @bare:	without a stack, for attached threads			[lock]
  */
 static struct lists {
 	struct bw_lock lock;
 	struct slab *slab;
-	struct bw_glist warm, cold, bare;
+	struct bw_glist free, bare;
 } g_lists = { .lock.rank = BW_RANK_GS };
 
 void bw_g_move_bad(const struct bw_g *g, u32 from, u32 to)
@@ -109,28 +105,6 @@ void bw_g_each(void (*fn)(struct bw_g *g, void *arg), void *arg)
 			fn(&s->g[i], arg);
 }
 
-/* New Gs with stacks, to the end of @out; none where there is no memory. */
-static void make(struct bw_glist *out, u32 nr)
-{
-	char *slot[BATCH];
-	struct bw_g *g;
-	u32 i;
-
-	nr = bw_stacks_make(slot, nr);
-	bw_lock(&g_lists.lock);
-	for (i = 0; i < nr; i++) {
-		g = carve_locked();
-		if (!g)
-			break;		/* slots are lost: there is no memory */
-		g->stack = slot[i];
-		g->unguarded = !bw_stack_has_guard(slot[i]);
-		if (unlikely(g->unguarded))
-			bw_stack_canary(slot[i]);
-		bw_glist_add(out, g);
-	}
-	bw_unlock(&g_lists.lock);
-}
-
 struct bw_g *bw_g_get_slow(struct bw_m *m)
 {
 	struct bw_p *p = m ? m->p : NULL;
@@ -139,18 +113,15 @@ struct bw_g *bw_g_get_slow(struct bw_m *m)
 	struct bw_g *g, *first;
 
 	bw_lock(&g_lists.lock);
-	while (got.nr < want && g_lists.warm.nr)
-		bw_glist_add(&got, bw_glist_pop(&g_lists.warm));
-	while (got.nr < want && g_lists.cold.nr) {
-		g = bw_glist_pop(&g_lists.cold);
-		g->cold = false;
-		if (unlikely(g->unguarded))
-			bw_stack_canary(g->stack);
+	while (got.nr < want) {
+		g = bw_glist_pop(&g_lists.free);
+		if (!g)
+			g = carve_locked();
+		if (!g)
+			break;
 		bw_glist_add(&got, g);
 	}
 	bw_unlock(&g_lists.lock);
-	if (!got.nr)
-		make(&got, want);
 	first = bw_glist_pop(&got);
 	while (p && (g = bw_glist_pop(&got))) {
 		g->link = p->free;
@@ -160,41 +131,58 @@ struct bw_g *bw_g_get_slow(struct bw_m *m)
 	return first;
 }
 
-/* Half of too many warm ones get cold. */
-static void chill(void)
+bool bw_g_begin(struct bw_m *m, struct bw_g *g)
 {
-	struct bw_glist some = { .nr = 0 };
-	char *slot[CHILL];
-	struct bw_g *g;
-	u32 n = 0;
+	struct bw_p *p = m->p;
+	struct bw_slot *s = p->slots;
+	char *top;
 
-	bw_lock(&g_lists.lock);
-	while (g_lists.warm.nr > WARM_MAX - CHILL && n < CHILL) {
-		g = bw_glist_pop(&g_lists.warm);
-		g->cold = true;
-		slot[n++] = g->stack;
-		bw_glist_add(&some, g);
+	if (likely(s)) {
+		p->slots = s->link;
+		p->nr_slots--;
+	} else {
+		s = bw_slot_get_slow(p);
+		if (!s)
+			return false;
 	}
-	bw_unlock(&g_lists.lock);
-	bw_stacks_chill(slot, n);
-	bw_lock(&g_lists.lock);
-	bw_glist_join(&g_lists.cold, &some);
-	bw_unlock(&g_lists.lock);
+	g->slot = s;
+	g->unguarded = s->unguarded;
+	/* for dumps */
+	WRITE_ONCE(g->stack, s->addr);
+	top = bw_stack_top(s->addr);
+	g->sp = bw_switch_frame(top, g);
+	bw_fiber_make(&g->fiber, s->addr, (size_t)(top - s->addr));
+	return true;
+}
+
+/* Nobody is on it any more, nor ever will be. */
+static void stack_put(struct bw_p *p, struct bw_g *g)
+{
+	struct bw_slot *s = g->slot;
+
+	g->slot = NULL;
+	g->unguarded = false;
+	WRITE_ONCE(g->stack, NULL);
+	if (!s)
+		return;		/* it did not begin */
+	if (likely(p && p->nr_slots < SLOTS_MAX)) {
+		s->link = p->slots;
+		p->slots = s;
+		p->nr_slots++;
+	} else {
+		bw_slot_put_slow(p, s);
+	}
 }
 
 void bw_g_put_all(struct bw_glist *list)
 {
-	bool many;
+	struct bw_g *g;
 
-	do {
-		bw_lock(&g_lists.lock);
-		while (list->nr && g_lists.warm.nr <= WARM_MAX)
-			bw_glist_add(&g_lists.warm, bw_glist_pop(list));
-		many = g_lists.warm.nr > WARM_MAX;
-		bw_unlock(&g_lists.lock);
-		if (many)
-			chill();
-	} while (list->nr);
+	for (g = list->first; g; g = g->link)
+		stack_put(NULL, g);
+	bw_lock(&g_lists.lock);
+	bw_glist_join(&g_lists.free, list);
+	bw_unlock(&g_lists.lock);
 }
 
 static void put_half(struct bw_p *p)
@@ -216,6 +204,7 @@ void bw_g_put(struct bw_m *m, struct bw_g *g)
 	struct bw_p *p = m->p;
 	struct bw_glist list = { .nr = 0 };
 
+	stack_put(p, g);
 	if (!p) {
 		bw_glist_add(&list, g);
 		bw_g_put_all(&list);
@@ -235,6 +224,8 @@ struct bw_g *bw_g_bare_get(void)
 	g = bw_glist_pop(&g_lists.bare);
 	if (!g)
 		g = carve_locked();
+	if (g)
+		g->bare = true;
 	bw_unlock(&g_lists.lock);
 	return g;
 }
@@ -272,7 +263,6 @@ bool bw_g_drop(struct bw_g *g)
 static void renew(struct bw_g *g, void *here)
 {
 	size_t off = (size_t)((char *)here - g->stack);
-	struct bw_glist *list = g->cold ? &g_lists.cold : &g_lists.warm;
 
 	g->token = bw_timed_next(g->token, BW_TIMED_EMPTY);
 	g->wait = bw_timed_next(g->wait, BW_TIMED_EMPTY);
@@ -285,18 +275,17 @@ static void renew(struct bw_g *g, void *here)
 	memset(g->local, 0, sizeof(g->local));
 	bw_fiber_free(&g->fiber);
 	WRITE_ONCE(g->state, BW_G_FREE);
-	if (!g->stack)
-		list = &g_lists.bare;
-	else if (off < bw_sched.stack_bytes)
+	if (g->stack && off < bw_sched.stack_bytes)
 		return;		/* W2 */
-	bw_glist_add(list, g);
+	g->slot = NULL;
+	g->stack = NULL;
+	bw_glist_add(g->bare ? &g_lists.bare : &g_lists.free, g);
 }
 
 void bw_gs_forked(const void *here)
 {
 	bw_lock_init(&g_lists.lock, BW_RANK_GS);
-	g_lists.warm = (struct bw_glist){ .nr = 0 };
-	g_lists.cold = (struct bw_glist){ .nr = 0 };
+	g_lists.free = (struct bw_glist){ .nr = 0 };
 	g_lists.bare = (struct bw_glist){ .nr = 0 };
 	bw_g_each(renew, (void *)here);
 }

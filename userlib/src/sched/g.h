@@ -21,7 +21,8 @@
  *     given it by a queue, by a wait list or by the free list. So the state is a
  *     plain word; that a move starts where it should is tested all the same.
  * G2. A G in RUNNABLE or PARKED is off its stack: nobody but its next M touches
- *     the stack or @sp.
+ *     the stack or @sp. One that was just made has none, its next M gives it
+ *     one (slot.h).
  * G3. Memory of Gs is never given back nor used for anything else, so a pointer
  *     to a G may be looked at by dumps and by late wakers.
  */
@@ -34,6 +35,7 @@
 #include "base/throw.h"
 #include "base/types.h"
 #include "burrow/go.h"
+#include "slot.h"
 #include "switch.h"
 #include "tools.h"
 
@@ -58,7 +60,8 @@ struct bw_m;
  * @state:	enum bw_g_state						[G1]
  * @fp:		its control words, while it is off its stack		[G1]
  * @m:		the thread it is on, or the last			[G1]
- * @stack:	its slot (stack.c); NULL: an attached thread		[const]
+ * @stack:	its stack (stack.c); NULL: it has none (T1), or is @bare [G1]
+ * @slot:	whose that is, or NULL					[G1]
  * @token:	for bw_park(), see park.c and timer.h			[atomic]
  * @wait:	for every other wait with a deadline (sleep.c)		[atomic]
  * @io:		the descriptor it is in a call for, or NULL		[G1]
@@ -74,8 +77,8 @@ struct bw_m;
  * @locks:	bw_lock_thread() less bw_unlock_thread(): unless that is 0, @m is
  *		the only thread it may run on				[G1]
  * @has_local:	some @local was set					[G1]
- * @cold:	its stack has no memory					[G1]
- * @unguarded:	its stack has no guard, but a canary			[const]
+ * @unguarded:	its stack has no guard, but a canary			[G1]
+ * @bare:	an attached thread's, which never has a stack		[const]
  * @late:	its last wait ended with the deadline			[L2]
  * @scan:	cycle * 4 + enum bw_scan_state (scan.c)			[atomic]
  * @nr_on:	bw_sched_waits_on(): so many				[G1]
@@ -90,6 +93,7 @@ struct bw_g {
 	struct bw_fp fp;
 	struct bw_m *m;
 	char *stack;
+	struct bw_slot *slot;
 	u64 token;
 	u64 wait;
 	struct bw_desc *io;
@@ -104,9 +108,9 @@ struct bw_g {
 	u32 run;
 	u16 locks;
 	bool has_local:1;
-	bool cold:1;
 	bool unguarded:1;
 	u8 scan;
+	bool bare;
 	u32 nr_on;
 	const void *const *on;
 	struct bw_fiber fiber;

@@ -34,7 +34,6 @@ struct bw_g *bw_g_new(const char *name, void (*fn)(void *arg), void *arg,
 {
 	struct bw_p *p = m ? m->p : NULL;
 	struct bw_g *g = p ? p->free : NULL;
-	char *top;
 
 	if (likely(g)) {
 		p->free = g->link;
@@ -51,10 +50,8 @@ struct bw_g *bw_g_new(const char *name, void (*fn)(void *arg), void *arg,
 	g->name = name;
 	g->id = id_next(p);
 	g->run = m && m->p ? m->run : bw_sched.run;
-	top = bw_stack_top(g->stack);
-	g->sp = bw_switch_frame(top, g);
+	g->sp = NULL;
 	g->fp = BW_FP_INIT;
-	bw_fiber_make(&g->fiber, g->stack, (size_t)(top - g->stack));
 	bw_count(p, BW_COUNT_made);
 	bw_g_move(g, BW_G_FREE, BW_G_RUNNABLE);
 	return g;

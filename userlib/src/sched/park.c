@@ -104,7 +104,7 @@ void bw_sched_ready(struct bw_g *g)
 		bw_m_enter_soft(self);
 	bw_count(self ? self->p : NULL, BW_COUNT_readies);
 	bw_g_move(g, BW_G_PARKED, BW_G_RUNNABLE);
-	if (unlikely(!g->stack))
+	if (unlikely(g->bare))
 		bw_parker_unpark(&m->parker);
 	else
 		bw_submit(self, g);

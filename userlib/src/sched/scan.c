@@ -72,7 +72,8 @@ static void of_g(const struct each *e, const struct bw_g *g)
 static void of_waiting(const struct each *e, const struct bw_g *g)
 {
 	of_g(e, g);
-	range(e, g->sp, bw_stack_top(g->stack));
+	if (g->stack)
+		range(e, g->sp, bw_stack_top(g->stack));
 }
 
 static bool has(const char *low, const char *end, const char *p)
@@ -124,7 +125,7 @@ static bool state_waits(const struct bw_g *g)
 /* World stopped, or claimed: one that is being made is FREE until C3. */
 static bool waits(const struct bw_g *g)
 {
-	return state_waits(g) && g->stack;
+	return state_waits(g) && !g->bare;
 }
 
 bool bw_world_g_stack(const struct bw_g *g, bw_range_fn *fn, void *arg)

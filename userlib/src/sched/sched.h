@@ -89,7 +89,9 @@ enum bw_p_status {
  * @skip:	wake-ups to be saved (schedule.c)			[owner P]
  * @next_id:	numbers for new Gs					[owner P]
  * @nr_ids:	how many are left					[owner P]
- * @free:	Gs that ended, with warm stacks				[owner P]
+ * @free:	Gs that ended						[owner P]
+ * @nr_slots:	how many @slots has					[owner P]
+ * @slots:	stacks they left, warm					[owner P]
  * @timers:	what is to happen					[timer.h]
  * @drop:	who holds it is to look whether it still exists		[atomic]
  * @status:	see above						[atomic]
@@ -108,9 +110,11 @@ struct bw_p {
 	u32 chain;
 	u32 skip;
 	u32 nr_ids;
+	u32 nr_slots;
 	u64 nr_runs;
 	u64 next_id;
 	struct bw_g *free;
+	struct bw_slot *slots;
 	u64 count[BW_NR_COUNTS];
 
 	struct bw_timers timers __aligned(64);
@@ -584,8 +588,10 @@ static inline void bw_submit(struct bw_m *m, struct bw_g *g)
 /* g.c: has @g, whose stack has no guard, stayed on it? Else it is fatal. */
 void bw_g_check_stack(const struct bw_g *g);
 
-/* g.c: a G with a stack, FREE; NULL: no memory. */
+/* g.c: a G, FREE; NULL: no memory. */
 struct bw_g *bw_g_get_slow(struct bw_m *m);
+/* It runs for the first time: gives it a stack. False: there is no memory. */
+bool bw_g_begin(struct bw_m *m, struct bw_g *g);
 void bw_g_put(struct bw_m *m, struct bw_g *g);
 void bw_g_put_all(struct bw_glist *list);
 /* The run is over and @g was left: FREE, all but its place in a list. */

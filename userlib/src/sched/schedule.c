@@ -448,12 +448,26 @@ static bool put_away(struct bw_m *m, struct bw_g *g)
 	bw_throw("a G left for no reason");
 }
 
+/* There is no memory for its stack: to the end of the line, for who has one. */
+static __attribute__((noinline)) void stackless(struct bw_g *g)
+{
+	u64 id = g->id;
+
+	bw_global_put_one(g);
+	bw_wake(NULL);
+	bw_slot_wait(id);
+}
+
 static inline void run(struct bw_m *m, struct bw_g *g)
 {
 	struct bw_p *p = m->p;
 
 	if (unlikely(READ_ONCE(bw_scan_cycle)))
 		bw_scan_before_run(g);
+	if (!g->stack && unlikely(!bw_g_begin(m, g))) {
+		stackless(g);
+		return;
+	}
 	WRITE_ONCE(p->nr_runs, p->nr_runs + 1);
 	bw_g_move(g, BW_G_RUNNABLE, BW_G_RUNNING);
 	g->m = m;

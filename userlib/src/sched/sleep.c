@@ -100,7 +100,7 @@ static bool commit_wait(struct bw_g *g, void *arg)
 	if (commit && !commit(g, commit_arg))
 		return !bw_timed_win(&g->wait, ticket);
 	/* from here on @w may be gone, and the entry be dead already (L4) */
-	if (deadline == BW_NEVER || !g->stack)
+	if (deadline == BW_NEVER || g->bare)
 		return true;
 	bw_count(m->p, BW_COUNT_timers);
 	if (!bw_timers_add(m->p, deadline, &g->wait, ticket) ||
@@ -230,7 +230,7 @@ static bool commit_token(struct bw_g *g, void *arg)
 		/* pairs with bw_ready() */
 	} while (!try_cmpxchg(&g->token, &old, asleep));
 	/* from here on @w may be gone */
-	if (!g->stack || deadline == BW_NEVER)
+	if (g->bare || deadline == BW_NEVER)
 		return true;
 	bw_count(m->p, BW_COUNT_timers);
 	if (!bw_timers_add(m->p, deadline, &g->token, asleep))

@@ -99,7 +99,9 @@ static inline void bw_fiber_make(struct bw_fiber *f, const void *low, size_t n)
 
 static inline void bw_fiber_free(struct bw_fiber *f)
 {
-	__tsan_destroy_fiber(f->handle);
+	/* one that did not begin has none */
+	if (f->handle)
+		__tsan_destroy_fiber(f->handle);
 	f->handle = NULL;
 }
 
