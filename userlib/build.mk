@@ -109,6 +109,7 @@ bw-lib-src := \
 	userlib/src/sched/sysmon.c \
 	userlib/src/sched/ticker.c \
 	userlib/src/sched/timer.c \
+	userlib/src/sched/waiter.c \
 	userlib/src/heap/anchor.c \
 	userlib/src/heap/copy.c \
 	userlib/src/heap/sizeclass.c \
@@ -152,7 +153,13 @@ bw-lib-src := \
 	userlib/src/rt/alloc.c \
 	userlib/src/rt/memstats.c \
 	userlib/src/rt/region.c \
-	userlib/src/rt/type.c
+	userlib/src/rt/type.c \
+	userlib/src/lang/caller.c \
+	userlib/src/lang/chan.c \
+	userlib/src/lang/chan_make.c \
+	userlib/src/lang/chan_timer.c \
+	userlib/src/lang/lock.c \
+	userlib/src/lang/select.c
 
 # The machine's own switch of stacks.
 bw-arch := $(shell $(CC) -dumpmachine | cut -d- -f1)
@@ -181,6 +188,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_oom_test \
 	gc_hybrid_test leak_test
+bw-tests-threads += chan_test select_test chan_history_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
@@ -373,19 +381,21 @@ check-aarch64:
 
 # Programs that know the library's inside or its API.
 bw-sched-progs := $(O)/bench/sched_quick $(O)/examples/hello \
-	$(O)/examples/ring $(O)/examples/trees
+	$(O)/examples/ring $(O)/examples/trees $(O)/examples/fanin
 
 $(O)/bench/sched_quick: $(O)/rel/userlib/bench/sched_quick.o
 $(O)/examples/hello: $(O)/rel/userlib/examples/hello.o
 $(O)/examples/ring: $(O)/rel/userlib/examples/ring.o
 $(O)/examples/trees: $(O)/rel/userlib/examples/trees.o
+$(O)/examples/fanin: $(O)/rel/userlib/examples/fanin.o
 
 $(bw-sched-progs): $(O)/libburrow.a
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $(filter %.o,$^) $(O)/libburrow.a
 
-examples: $(O)/examples/hello $(O)/examples/ring $(O)/examples/trees
+examples: $(O)/examples/hello $(O)/examples/ring $(O)/examples/trees \
+	$(O)/examples/fanin
 
 .PHONY: bench-sched
 bench-sched: $(O)/bench/sched_quick $(O)/bench/stop_bench

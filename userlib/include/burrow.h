@@ -5,6 +5,7 @@
 
 #include "burrow/alloc.h"
 #include "burrow/barrier.h"
+#include "burrow/chan.h"
 #include "burrow/gc.h"
 #include "burrow/go.h"
 #include "burrow/heap.h"

@@ -20,6 +20,7 @@
 #include "base/sysmem.h"
 #include "netpoll.h"
 #include "sched.h"
+#include "waiter.h"
 
 #define BATCH		32U
 #define LOCAL_MAX	64U
@@ -248,6 +249,8 @@ bool bw_g_drop(struct bw_g *g)
 	if ((wait & BW_TIMED_MASK) == BW_TIMED_WAITS &&
 	    !bw_timed_win(&g->wait, wait))
 		return false;
+	if (unlikely(g->waiting) && !bw_waiters_drop(g))
+		return false;
 	bw_desc_drop(g);
 	bw_g_move(g, g->state, BW_G_FREE);
 	bw_count(NULL, BW_COUNT_ended);
@@ -266,6 +269,7 @@ static void renew(struct bw_g *g, void *here)
 
 	g->token = bw_timed_next(g->token, BW_TIMED_EMPTY);
 	g->wait = bw_timed_next(g->wait, BW_TIMED_EMPTY);
+	g->waiting = NULL;
 	g->io = NULL;
 	g->m = NULL;
 	g->locks = 0;

@@ -52,6 +52,7 @@ enum bw_g_state {
 
 struct bw_desc;
 struct bw_m;
+struct bw_waiter;
 
 /**
  * struct bw_g - a function and its stack
@@ -64,6 +65,7 @@ struct bw_m;
  * @slot:	whose that is, or NULL					[G1]
  * @token:	for bw_park(), see park.c and timer.h			[atomic]
  * @wait:	for every other wait with a deadline (sleep.c)		[atomic]
+ * @waiting:	its waiters, while it waits (waiter.h, E4)		[G1]
  * @io:		the descriptor it is in a call for, or NULL		[G1]
  * @io_ticket:	its last wait for one (netpoll.h, D6)		[atomic]
  * @fn:		what it runs						[G1]
@@ -96,6 +98,7 @@ struct bw_g {
 	struct bw_slot *slot;
 	u64 token;
 	u64 wait;
+	struct bw_waiter *waiting;
 	struct bw_desc *io;
 	u64 io_ticket;
 	void (*fn)(void *arg);
