@@ -658,12 +658,107 @@ static void misuse_dies_with_the_right_line(void)
 	EXPECT(strstr(said, "bw_chan_try_recv() from a thread that is not"));
 }
 
+static struct bw_chan *known;
+
+/* A pointer to where an object begins keeps the one that ends there, too. */
+static struct bw_chan *lone(void)
+{
+	bw_chan_make_bytes(0, 0);
+	return bw_chan_make_bytes(0, 0);
+}
+
+static void forgotten(void *arg)
+{
+	struct bw_case k[] = {
+		BW_RECV(lone(), NULL), BW_RECV(NULL, NULL),
+		BW_RECV(arg ? known : lone(), NULL),
+	};
+
+	bw_select(k, 3);
+}
+
+static void forgotten_alone(void *arg)
+{
+	if (arg)
+		bw_chan_recv(lone(), NULL);
+	else
+		bw_chan_recv(NULL, NULL);
+}
+
+static void awaited(void *arg)
+{
+	if (arg)
+		bw_chan_recv(known, NULL);
+	else
+		bw_chan_recv_until(lone(), NULL,
+				   bw_now() + 3600000000000ULL);
+}
+
+static u32 nr_parked;
+
+static void count_parked(struct bw_g *g, void *arg)
+{
+	nr_parked += READ_ONCE(g->state) == BW_G_PARKED && g->stack;
+}
+
+/* What a caller had in registers and frames that are no more is overwritten. */
+static __attribute__((noinline)) void clear_below(void)
+{
+	volatile char room[4096];
+
+	memset((void *)room, 0, sizeof(room));
+}
+
+static int run_leaks(void *arg)
+{
+	struct bw_leak leak[8];
+	u32 i, k, nr[5] = { 0 };
+	size_t n;
+
+	known = lone();
+	bw_go_named("0", forgotten, NULL);
+	bw_go_named("1", forgotten_alone, known);
+	bw_go_named("2", forgotten_alone, NULL);
+	bw_go_named("3", forgotten, known);
+	bw_go_named("4", awaited, known);
+	bw_go_named("4", awaited, NULL);
+	do {
+		bw_yield();
+		nr_parked = 0;
+		bw_g_each(count_parked, NULL);
+	} while (nr_parked < 6);
+	clear_below();
+	n = bw_leaks(leak, 8);
+	EXPECT(n == 3);
+	for (i = 0; i < n && i < 8; i++)
+		nr[leak[i].name[0] - '0']++;
+	for (k = 0; k < 5; k++)
+		if (!EXPECT(k < 3 ? nr[k] == 1 : !nr[k]))
+			printf("# '%u' was found %u times\n", k, nr[k]);
+	return 0;
+}
+
+static void run_leaks_alone(void *arg)
+{
+	setenv("BURROW_PROCS", "1", 1);
+	run_it(run_leaks);
+}
+
+static void who_waits_in_a_channel_that_nobody_has_is_found(void)
+{
+	int status = rig_child(run_leaks_alone, NULL, said, sizeof(said));
+
+	if (!EXPECT(!status))
+		printf("# status 0x%x: %s\n", status, said);
+}
+
 int main(void)
 {
 	setenv("BURROW_PROCS", "2", 1);
 	/* in children, so before this process has a run */
 	TEST(what_is_on_its_way_is_found_by_the_collector);
 	TEST(misuse_dies_with_the_right_line);
+	TEST(who_waits_in_a_channel_that_nobody_has_is_found);
 	TEST(without_waiting_a_channel_does_what_the_table_says);
 	TEST(values_of_every_size_come_in_order_at_every_capacity);
 	TEST(those_who_wait_are_served_in_their_order);

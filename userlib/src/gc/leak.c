@@ -7,6 +7,7 @@
 #include "leak.h"
 #include "sched/eyes.h"
 #include "sched/stop.h"
+#include "sched/waiter.h"
 
 #define LEAST		256U
 #define TELL_MOST	50UL
@@ -43,7 +44,8 @@ static bool grow(void)
 /* Without memory to hold it its stack is a root: it is not told of. */
 static bool hold(struct bw_g *g)
 {
-	if (READ_ONCE(g->state) != BW_G_PARKED || !g->stack || !g->nr_on)
+	if (READ_ONCE(g->state) != BW_G_PARKED || !g->stack ||
+	    (!g->nr_on && !bw_waiters_are_open(g)))
 		return false;
 	if (leaks.nr == leaks.room && !grow())
 		return false;
@@ -72,10 +74,14 @@ void bw_leaks_begin(struct bw_collector *c)
 /* What is no object of the collector's is there for ever. */
 static bool may_go_on(const struct bw_mheap *h, const struct bw_g *g)
 {
+	const struct bw_waiter *w;
 	u32 i;
 
 	for (i = 0; i < g->nr_on; i++)
 		if (g->on[i] && bw_is_marked(h, g->on[i]))
+			return true;
+	for (w = g->waiting; w; w = w->also)
+		if (bw_is_marked(h, w->object))
 			return true;
 	return false;
 }

@@ -25,9 +25,12 @@ void bw_chan_die(struct bw_chan *c, const char *who, const char *what)
 		 bw_caller_text(closer, c->closer, NULL, c->closer_fn));
 }
 
-/* Waits for ever, as nobody can know of it. */
+/* Waits for ever: for what nobody can reach. */
 static void __noreturn never(const char *reason)
 {
+	static const void *const nothing;
+
+	bw_sched_waits_on(bw_self(), &nothing, 1);
 	for (;;)
 		bw_sched_park(NULL, NULL, reason);
 }

@@ -26,6 +26,7 @@ int bw_waiters_park(struct bw_waiter *w, bw_commit_fn *commit, void *arg,
 	struct bw_g *g = w->g;
 	int err = 0;
 
+	w->bounded = deadline != BW_NEVER;
 	WRITE_ONCE(g->waiting, w);
 	if (w->ticket)
 		err = bw_sched_park_until(commit, arg, reason, deadline);

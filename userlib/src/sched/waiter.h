@@ -21,7 +21,9 @@
  *     lies on the G's stack, has dropped every lock by then.
  * E4. @waiting of a G is its waiters from before it parks until it goes on. A G
  *     that is left when its run ends is taken out of all lists by it, before any
- *     stack is used again. It is for dumps, too: @object is what it waits for.
+ *     stack is used again.
+ * E5. Without a deadline somebody must come by one of the objects that are waited
+ *     for; gc/leak.c finds Gs for whom nobody can.
  */
 #ifndef BW_SCHED_WAITER_H
 #define BW_SCHED_WAITER_H
@@ -51,6 +53,7 @@ struct bw_waitlist {
  * @amount:	how much it wants, or since when			[const]
  * @result:	what it was told					[winner]
  * @kind:	of its list's owner					[const]
+ * @bounded:	of a G's first: it has a deadline			[const]
  */
 struct bw_waiter {
 	struct bw_waiter *next;
@@ -66,6 +69,7 @@ struct bw_waiter {
 	u64 amount;
 	int result;
 	u32 kind;
+	bool bounded;
 };
 
 static inline void bw_waiter_add(struct bw_waitlist *l, struct bw_waiter *w)
@@ -148,6 +152,12 @@ int bw_waiter_park(struct bw_waiter *w, const char *reason, u64 deadline);
 /* bw_sched_park_until() for the waiters from @w on, by @also. */
 int bw_waiters_park(struct bw_waiter *w, bw_commit_fn *commit, void *arg,
 		    const char *reason, u64 deadline);
+
+/* World stopped: @g waits for objects, and for nothing else (E5). */
+static inline bool bw_waiters_are_open(const struct bw_g *g)
+{
+	return g->waiting && !g->waiting->bounded;
+}
 
 /* @g is left when its run ends. False: somebody readies it just now. */
 bool bw_waiters_drop(struct bw_g *g);
