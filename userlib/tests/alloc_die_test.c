@@ -114,7 +114,8 @@ static void free_inside_a_span_of_pages(void)
 	for (i = 0; i < 200; i++)
 		p[i] = bw_alloc(144);
 	bw_free(p[0]);
-	bw_free(p[199] + 16);
+	/* 144 bytes from the start of the second page */
+	bw_free(p[57] + 128);
 }
 
 static void free_inside(void)
@@ -139,6 +140,7 @@ static void free_behind_the_last_slot(void)
 {
 	char *p = bw_alloc(48);
 
+	bw_free(bw_alloc(48));
 	/* 170 slots of 48 bytes leave 32 of the page */
 	bw_free((char *)((uintptr_t)p & ~(BURROW_PAGE_SIZE - 1)) + 170 * 48);
 }
@@ -219,7 +221,7 @@ static const struct row {
 	{ "twice, and many between", free_twice_with_many_between, "",
 	  "freed before: byte 0 of slot 7, class 4" },
 	{ "inside, beyond a page", free_inside_a_span_of_pages, "",
-	  "no object begins there: byte 16 of slot 199, class 10" },
+	  "no object begins there: byte 128 of slot 57, class 10" },
 	{ "inside", free_inside, "", "no object begins there: byte 16 of slot" },
 	{ "inside a large one", free_inside_a_large_one, "",
 	  "no object begins there: byte 8192 of slot 0, class 0" },

@@ -107,18 +107,16 @@ static bool bin_is_idle(const struct bw_bin *bin)
 }
 
 /* What was not needed for a while goes back: one class a look. */
-static void tick(struct bw_front *f)
+static __attribute__((noinline)) void look(struct bw_front *f)
 {
 	struct bw_bin *bin;
 	u32 cls;
 
-	if (unlikely(READ_ONCE(asked) != f->asked)) {
+	if (READ_ONCE(asked) != f->asked) {
 		f->asked = READ_ONCE(asked);
 		bw_front_flush(f);
 		return;
 	}
-	if (++f->tick & TICK_MASK)
-		return;
 	cls = f->tick / (TICK_MASK + 1) % BW_MALLOC_CLASSES;
 	bin = &f->bin[cls];
 	if (!bin->spare) {
@@ -130,6 +128,37 @@ static void tick(struct bw_front *f)
 	} else {
 		bin->spare->used = false;
 	}
+}
+
+static __always_inline void tick(struct bw_front *f)
+{
+	int saved;
+
+	if (likely(++f->tick & TICK_MASK && READ_ONCE(asked) == f->asked))
+		return;
+	saved = errno;
+	look(f);
+	errno = saved;
+}
+
+/* As long as those of its class become, or nearly. */
+static inline bool is_grown(const struct bw_mag *m)
+{
+	return m->kind == BW_MAG_KINDS - 1 || m->cap < bw_mag_room(m->kind);
+}
+
+/*
+ * The bin changes places with its spare, which is of the other sort. Most trips
+ * of who is at the edge between two magazines are no more than this.
+ */
+static __always_inline void change_places(struct bw_bin *bin)
+{
+	struct bw_mag *m = mag_of(bin);
+
+	m->count = (u16)(bin->top - bin->low);
+	m->used = true;
+	bin_load(bin, bin->spare);
+	bin->spare = m;
 }
 
 void bw_fronts_flush(void)
@@ -197,10 +226,8 @@ static void *taken(void *p, int saved)
 	return p;
 }
 
-void *bw_front_take_slow(u32 off)
+static __attribute__((noinline)) void *take_slow(struct bw_front *f, u32 cls)
 {
-	u32 cls = off / BW_BIN_BYTES;
-	struct bw_front *f = &bw_front;
 	struct bw_bin *bin = &f->bin[cls];
 	int saved = errno;
 	void *p;
@@ -216,6 +243,22 @@ void *bw_front_take_slow(u32 off)
 	p = *bin->top--;
 	tick(f);
 	return taken(p, saved);
+}
+
+void *bw_front_take_slow(u32 off)
+{
+	struct bw_front *f = &bw_front;
+	struct bw_bin *bin = &f->bin[off / BW_BIN_BYTES];
+	void *p;
+
+	/* who has a spare is READY (F3) */
+	if (unlikely(!bin->spare || !bin->spare->count || !bin->low ||
+		     !is_grown(mag_of(bin))))
+		return take_slow(f, off / BW_BIN_BYTES);
+	change_places(bin);
+	p = *bin->top--;
+	tick(f);
+	return p;
 }
 
 /* The spare goes to the depot for a blank one: how long is the caller's. */
@@ -258,9 +301,9 @@ static bool bin_empty(struct bw_bin *bin, u32 cls)
 	return true;
 }
 
-void bw_front_give_slow(void *p, u32 cls)
+static __attribute__((noinline)) void give_slow(struct bw_front *f, void *p,
+						u32 cls)
 {
-	struct bw_front *f = &bw_front;
 	struct bw_bin *bin = &f->bin[cls];
 	int saved = errno;
 
@@ -280,6 +323,22 @@ void bw_front_give_slow(void *p, u32 cls)
 		tick(f);
 	}
 	errno = saved;
+}
+
+void bw_front_give_slow(void *p, u32 cls)
+{
+	struct bw_front *f = &bw_front;
+	struct bw_bin *bin = &f->bin[cls];
+
+	/* in bin 0 there is nothing (F4) */
+	if (unlikely(!bin->spare || bin->spare->count || !bin->low ||
+		     *bin->top == p || !is_grown(bin->spare))) {
+		give_slow(f, p, cls);
+		return;
+	}
+	change_places(bin);
+	*++bin->top = p;
+	tick(f);
 }
 
 void bw_front_begin(struct bw_front *f)
