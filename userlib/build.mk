@@ -175,7 +175,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_many_test \
 	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \
-	sizeclass_test pageheap_test mcache_test mcentral_test region_test
+	sizeclass_test pageheap_test bulk_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
@@ -316,7 +316,8 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 # BURROW_MODE=kernel stress_test.
 bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
-	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test leak_test
+	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test leak_test \
+	bulk_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a

@@ -144,6 +144,8 @@ struct bw_backend_ops {
  * @mode:	"kernel" or "user"					[const]
  * @max_batch:	elements of one vector call, BW_MIN_BATCH or more	[const]
  * @max_threads: thread slots						[const]
+ * @bulk_sweep:	of spans that a collector has swept span_sweep() is how they
+ *		go: the kernel looks at their mark bits itself		[const]
  * @window:	see window.h						[const]
  * @lost:	why this process, a child, has not got the heap, or NULL
  *								[const]
@@ -159,6 +161,7 @@ struct bw_backend {
 	const char *mode;
 	u32 max_batch;
 	u32 max_threads;
+	bool bulk_sweep;
 	struct bw_window window;
 	const char *lost;
 	u32 epoch;

@@ -395,6 +395,7 @@ static int dev_query(struct bw_dev *dev, const char *path)
 				BW_MIN_BATCH);
 	dev->be.max_batch = q.out_max_batch;
 	dev->be.max_threads = q.out_max_threads;
+	dev->be.bulk_sweep = true;
 	return 0;
 }
 

@@ -191,12 +191,17 @@ void *bw_large_alloc(struct bw_mheap *h, size_t n, u32 kind, bool zero)
 	return p;
 }
 
-void bw_large_put(struct bw_mheap *h, struct bw_mspan *s)
+void bw_large_end(struct bw_mheap *h, struct bw_mspan *s)
 {
 	if (h->guard)
 		guard_unset(h, s);
 	if (h->hooks)
 		bw_hook_span_end(s);
+}
+
+void bw_large_put(struct bw_mheap *h, struct bw_mspan *s)
+{
+	bw_large_end(h, s);
 	bw_mspan_put(h, s);
 }
 

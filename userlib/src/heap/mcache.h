@@ -199,6 +199,8 @@ void bw_large_unlock(struct bw_mheap *h, struct bw_mspan *s);
 void bw_large_free(struct bw_mheap *h, struct bw_mspan *s, void *p);
 /* An OWNED span that had one goes back. */
 void bw_large_put(struct bw_mheap *h, struct bw_mspan *s);
+/* All of that but bw_mspan_put(). */
+void bw_large_end(struct bw_mheap *h, struct bw_mspan *s);
 
 /* Bytes of the slot that begins at @p; 0 for a tiny object. Fatal for others. */
 size_t bw_mcache_slot_size(const struct bw_mheap *h, const void *p);

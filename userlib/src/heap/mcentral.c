@@ -154,7 +154,7 @@ static struct bw_mspan *take_unswept_locked(struct bw_mheap *h,
 u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr)
 {
 	struct bw_mcentral *mc = &h->central[spanclass];
-	struct bw_list *head, empty;
+	struct bw_list *head, *at, empty;
 	u32 n;
 
 	bw_list_init(&empty);
@@ -173,12 +173,11 @@ u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr)
 		bw_unlock(&s->lock);
 	}
 	bw_unlock(&mc->lock);
-	while (!bw_list_is_empty(&empty)) {
-		struct bw_mspan *s = bw_mspan_of_link(empty.next);
-
-		bw_list_del(&s->link);
-		span_done(h, s);
-	}
+	if (h->hooks)
+		for (at = empty.next; at != &empty; at = at->next)
+			bw_hook_span_end(bw_mspan_of_link(at));
+	if (!bw_list_is_empty(&empty))
+		bw_mspans_put(h, &empty);
 	return n;
 }
 

@@ -330,18 +330,21 @@ static void put_locked(struct bw_mheap *h, struct bw_mspan *s,
 		bw_spares_drop_locked(h, out);
 }
 
-void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s)
+/* Nobody finds it any more. False: it is in limbo. */
+static bool put_begin(struct bw_mheap *h, struct bw_mspan *s)
 {
-	struct bw_list out;
-	bool due;
-
 	if (unlikely(READ_ONCE(s->state) != BW_MSPAN_OWNED))
 		bw_throw("a span is put that its caller does not own");
 	if (unlikely(READ_ONCE(h->gc.marking)) && bw_sweep_defer(h, s))
-		return;
+		return false;
 	bw_owners_set(h, s, false);
-	bw_list_init(&out);
-	bw_lock(&h->lock);
+	return true;
+}
+
+/* True: it is time for bw_mheap_decay(). */
+static bool put_end_locked(struct bw_mheap *h, struct bw_mspan *s,
+			   struct bw_list *out)
+{
 	bw_lock(&s->lock);
 	bw_mspan_set_state(s, BW_MSPAN_SPARE);
 	if (bw_kind_is_collected(s->kind))
@@ -350,12 +353,43 @@ void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s)
 	s->spanclass = (u16)bw_spanclass(s->cls, s->kind);
 	s->needzero = true;
 	bw_unlock(&s->lock);
-	put_locked(h, s, &out);
-	due = s->npages > BW_LAZY_PAGES || ++h->puts % 64 == 0;
+	put_locked(h, s, out);
+	return s->npages > BW_LAZY_PAGES || ++h->puts % 64 == 0;
+}
+
+void bw_mspans_put(struct bw_mheap *h, struct bw_list *list)
+{
+	struct bw_list ours, out;
+	struct bw_mspan *s;
+	bool due = false;
+
+	bw_list_init(&ours);
+	bw_list_init(&out);
+	while (!bw_list_is_empty(list)) {
+		s = bw_mspan_of_link(list->next);
+		bw_list_del(&s->link);
+		if (put_begin(h, s))
+			bw_list_add(&ours, &s->link);
+	}
+	bw_lock(&h->lock);
+	while (!bw_list_is_empty(&ours)) {
+		s = bw_mspan_of_link(ours.next);
+		bw_list_del(&s->link);
+		due |= put_end_locked(h, s, &out);
+	}
 	bw_unlock(&h->lock);
 	bw_spans_release(h, &out);
 	if (due)
 		bw_mheap_decay(h, bw_clock_now());
+}
+
+void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s)
+{
+	struct bw_list list;
+
+	bw_list_init(&list);
+	bw_list_add(&list, &s->link);
+	bw_mspans_put(h, &list);
 }
 
 size_t bw_mheap_reclaim_range(struct bw_mheap *h, void *addr, size_t bytes)

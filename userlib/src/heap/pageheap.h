@@ -230,6 +230,8 @@ struct bw_mspan *bw_mspan_get_huge(struct bw_mheap *h, u32 npages, u32 kind);
 
 /* Gives an OWNED span back. */
 void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s);
+/* The same of all in a list, in as few calls of the backend. */
+void bw_mspans_put(struct bw_mheap *h, struct bw_list *list);
 
 /*
  * A span that the caller holds alone, one slot of its size (OWNED or LARGE),

@@ -3,7 +3,8 @@
  * pageheap_release: what goes back to the backend, and from there to the system.
  *
  *	bw_mspan_put()			heap/pageheap.c
- *	  bw_spans_release()		<- here: in vectors
+ *	  bw_spans_release()		<- here: in vectors; objects' spans of a
+ *					collector by bulk sweep in kernel mode
  *	  bw_mheap_decay()		<- here: at most once a period
  *	    be->ops->lazy_reclaim()	backend/backend.h
  */
@@ -83,27 +84,84 @@ static void released(struct bw_mheap *h, struct bw_mspan **span, u32 nr,
 	bw_unlock(&h->lock);
 }
 
-void bw_spans_release(struct bw_mheap *h, struct bw_list *list)
-{
+/**
+ * struct batch - spans on their way to the backend			[caller]
+ */
+struct batch {
 	struct burrow_span_ref ref[BW_BATCH_MAX];
 	struct bw_mspan *span[BW_BATCH_MAX];
+	u32 nr;
+};
+
+static bool goes_by_sweep(const struct bw_mheap *h, const struct bw_mspan *s)
+{
+	return h->be->bulk_sweep && bw_kind_is_collected(s->kind) &&
+	       !h->efence;
+}
+
+/* All that go the same way, from the first on. */
+static void batch_take(struct bw_mheap *h, struct batch *b,
+		       struct bw_list *list)
+{
+	bool sweep = goes_by_sweep(h, bw_mspan_of_link(list->next));
+
+	b->nr = 0;
+	while (b->nr < BW_BATCH_MAX && !bw_list_is_empty(list)) {
+		struct bw_mspan *s = bw_mspan_of_link(list->next);
+
+		if (goes_by_sweep(h, s) != sweep)
+			break;
+		bw_list_del(&s->link);
+		bw_efence(h, s, true);
+		b->span[b->nr] = s;
+		b->ref[b->nr++] = s->ref;
+	}
+}
+
+/*
+ * Their mark bits are clear (S5 in sweep.h), so the kernel finds none. What it
+ * does not take all the same, as nobody ever touched the frame of its mark bits,
+ * stays in the batch.
+ */
+static void batch_sweep(struct bw_mheap *h, struct batch *b)
+{
+	struct bw_mspan *gone[BW_BATCH_MAX];
+	u32 i, nr = 0, left = 0, done, nr_freed;
+	u64 freed = 0, pages;
+
+	/* where it stopped, free says why */
+	h->be->ops->span_sweep(h->be, 0, b->ref, b->nr, &freed, &done,
+			       &nr_freed, &pages);
+	for (i = 0; i < b->nr; i++) {
+		if (freed >> i & 1) {
+			gone[nr++] = b->span[i];
+			continue;
+		}
+		b->span[left] = b->span[i];
+		b->ref[left++] = b->ref[i];
+	}
+	released(h, gone, nr, nr, 0);
+	b->nr = left;
+}
+
+static_assert(BW_BATCH_MAX <= 64, "a word says which went");
+
+void bw_spans_release(struct bw_mheap *h, struct bw_list *list)
+{
+	struct batch b;
+	u32 done;
+	int err;
 
 	while (!bw_list_is_empty(list)) {
-		u32 nr = 0, done;
-		int err;
-
-		while (nr < BW_BATCH_MAX && !bw_list_is_empty(list)) {
-			struct bw_mspan *s = bw_mspan_of_link(list->next);
-
-			bw_list_del(&s->link);
-			bw_efence(h, s, true);
-			span[nr] = s;
-			ref[nr++] = s->ref;
-		}
+		batch_take(h, &b, list);
+		if (goes_by_sweep(h, b.span[0]))
+			batch_sweep(h, &b);
+		if (!b.nr)
+			continue;
 		err = h->be->ops->span_free(h->be, h->efence ?
-					     BURROW_FREE_RECLAIM : 0, ref, nr,
-					     &done);
-		released(h, span, nr, done, err);
+					     BURROW_FREE_RECLAIM : 0, b.ref,
+					     b.nr, &done);
+		released(h, b.span, b.nr, done, err);
 	}
 }
 

@@ -61,7 +61,7 @@ static u32 sweep_large(struct bw_mheap *h, u32 nr)
 {
 	struct bw_mcentral *mc = &h->gc.large;
 	u32 set = READ_ONCE(h->sweepgen) / 2 % 2, n = 0;
-	struct bw_list *unswept = &mc->list[!set][0], dead;
+	struct bw_list *unswept = &mc->list[!set][0], *at, dead;
 
 	bw_list_init(&dead);
 	bw_gate_enter(&h->large);
@@ -85,12 +85,10 @@ static u32 sweep_large(struct bw_mheap *h, u32 nr)
 	}
 	bw_unlock(&mc->lock);
 	bw_gate_leave(&h->large);
-	while (!bw_list_is_empty(&dead)) {
-		struct bw_mspan *s = bw_mspan_of_link(dead.next);
-
-		bw_list_del(&s->link);
-		bw_large_put(h, s);
-	}
+	for (at = dead.next; at != &dead; at = at->next)
+		bw_large_end(h, bw_mspan_of_link(at));
+	if (!bw_list_is_empty(&dead))
+		bw_mspans_put(h, &dead);
 	return n;
 }
 
@@ -158,17 +156,20 @@ bool bw_sweep_defer(struct bw_mheap *h, struct bw_mspan *s)
 void bw_sweep_limbo(struct bw_mheap *h)
 {
 	struct bw_mspan *s;
+	struct bw_list some;
+	u32 n;
 
-	for (;;) {
-		s = NULL;
+	do {
+		bw_list_init(&some);
 		bw_lock(&h->gc.limbo_lock);
-		if (!bw_list_is_empty(&h->gc.limbo)) {
+		for (n = 0; n < AT_ONCE && !bw_list_is_empty(&h->gc.limbo);
+		     n++) {
 			s = bw_mspan_of_link(h->gc.limbo.next);
 			bw_list_del(&s->link);
+			bw_list_add(&some, &s->link);
 		}
 		bw_unlock(&h->gc.limbo_lock);
-		if (!s)
-			return;
-		bw_mspan_put(h, s);
-	}
+		if (n)
+			bw_mspans_put(h, &some);
+	} while (n);
 }
