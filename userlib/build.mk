@@ -158,8 +158,13 @@ bw-lib-src := \
 	userlib/src/lang/chan.c \
 	userlib/src/lang/chan_make.c \
 	userlib/src/lang/chan_timer.c \
+	userlib/src/lang/cond.c \
 	userlib/src/lang/lock.c \
-	userlib/src/lang/select.c
+	userlib/src/lang/mutex.c \
+	userlib/src/lang/rwmutex.c \
+	userlib/src/lang/select.c \
+	userlib/src/lang/sem.c \
+	userlib/src/lang/waitgroup.c
 
 # The machine's own switch of stacks.
 bw-arch := $(shell $(CC) -dumpmachine | cut -d- -f1)
@@ -188,7 +193,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_oom_test \
 	gc_hybrid_test leak_test
-bw-tests-threads += chan_test select_test chan_history_test
+bw-tests-threads += chan_test select_test chan_history_test sync_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \

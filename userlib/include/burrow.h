@@ -10,6 +10,7 @@
 #include "burrow/go.h"
 #include "burrow/heap.h"
 #include "burrow/io.h"
+#include "burrow/sync.h"
 #include "burrow/time.h"
 #include "burrow/trace.h"
 #include "burrow/type.h"

@@ -253,6 +253,7 @@ static int run_traders(void *arg)
 		else if (got >= 0)
 			add(&sent, out);
 	}
+	countdown_wait(&left);
 	for (i = 0; i < CHANS; i++) {
 		while (!bw_chan_try_recv(chans[i], &in))
 			received += in;

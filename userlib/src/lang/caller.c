@@ -34,6 +34,8 @@ const char *bw_caller_self(char *buf)
 {
 	const struct bw_g *g = bw_self();
 
+	if (!g)
+		return "a thread that is no G";
 	return bw_caller_text(buf, g->id, g->name,
 			      g->stack ? (u64)(uintptr_t)g->fn : 0);
 }

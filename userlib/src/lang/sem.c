@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/*
+ * sem: so many of something.
+ *
+ * The word is twice the number that is there, and 1 where somebody waits; while it
+ * is 1 nobody takes any but for those in the list, in their order.
+ */
+#include "waiting.h"
+
+#define WAITED	1ULL
+#define ONE	2ULL
+
+static bool take(struct bw_sem *s, u32 n)
+{
+	u64 old = READ_ONCE(s->bw_word);
+
+	while (!(old & WAITED) && old / ONE >= n)
+		if (try_cmpxchg(&s->bw_word, &old, old - n * ONE))
+			return true;
+	return false;
+}
+
+/* Those at the front for whom there is enough, as a chain. */
+static struct bw_waiter *serve_locked(struct bw_sem *s)
+{
+	struct bw_waitlist *l = bw_waiting_list(&s->bw_waiting);
+	struct bw_waiter *w, *chain = NULL, **end = &chain;
+
+	while ((w = l->first) && READ_ONCE(s->bw_word) / ONE >= w->amount) {
+		if (!bw_waiter_win(w))
+			continue;
+		__atomic_fetch_sub(&s->bw_word, w->amount * ONE,
+				   __ATOMIC_SEQ_CST);
+		*end = w;
+		end = &w->next;
+	}
+	*end = NULL;
+	if (!l->first)
+		fetch_and(&s->bw_word, ~WAITED);
+	return chain;
+}
+
+static void serve(struct bw_sem *s)
+{
+	struct bw_waiter *chain;
+
+	bw_waiting_lock(&s->bw_waiting);
+	chain = serve_locked(s);
+	bw_waiting_unlock(&s->bw_waiting);
+	bw_waiters_ready(chain);
+}
+
+int bw_sem_acquire_until(struct bw_sem *s, uint32_t n, uint64_t deadline)
+{
+	struct bw_waiter w;
+	u64 old;
+	int err;
+
+	bw_caller("bw_sem_acquire");
+	if (take(s, n))
+		return 0;
+	bw_waiting_lock(&s->bw_waiting);
+	/* from here on who releases comes for the lock */
+	old = fetch_or(&s->bw_word, WAITED);
+	if (!(old & WAITED) && old / ONE >= n) {
+		__atomic_fetch_sub(&s->bw_word, n * ONE + WAITED,
+				   __ATOMIC_SEQ_CST);
+		bw_waiting_unlock(&s->bw_waiting);
+		return 0;
+	}
+	w = bw_waiting_self(&s->bw_waiting, deadline);
+	w.amount = n;
+	bw_waiter_add(bw_waiting_list(&s->bw_waiting), &w);
+	err = bw_waiter_park(&w, "semaphore", deadline);
+	/* those behind may have asked for less */
+	if (err)
+		serve(s);
+	return err;
+}
+
+void bw_sem_acquire(struct bw_sem *s, uint32_t n)
+{
+	bw_sem_acquire_until(s, n, BW_NEVER);
+}
+
+bool bw_sem_tryacquire(struct bw_sem *s, uint32_t n)
+{
+	return take(s, n);
+}
+
+void bw_sem_release(struct bw_sem *s, uint32_t n)
+{
+	bw_caller("bw_sem_release");
+	if (__atomic_fetch_add(&s->bw_word, n * ONE, __ATOMIC_SEQ_CST) & WAITED)
+		serve(s);
+}
