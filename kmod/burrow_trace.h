@@ -70,6 +70,25 @@ DEFINE_EVENT(burrow_pages, burrow_discard,
 	TP_ARGS(heap, page, npages)
 );
 
+TRACE_EVENT(burrow_span_move,
+	TP_PROTO(u32 heap, u32 from, u32 to, u32 npages),
+	TP_ARGS(heap, from, to, npages),
+	TP_STRUCT__entry(
+		__field(u32, heap)
+		__field(u32, from)
+		__field(u32, to)
+		__field(u32, npages)
+	),
+	TP_fast_assign(
+		__entry->heap = heap;
+		__entry->from = from;
+		__entry->to = to;
+		__entry->npages = npages;
+	),
+	TP_printk("heap=%u from=%u to=%u npages=%u", __entry->heap,
+		  __entry->from, __entry->to, __entry->npages)
+);
+
 TRACE_EVENT(burrow_shrink,
 	TP_PROTO(u32 heap, u32 page, u64 frames),
 	TP_ARGS(heap, page, frames),

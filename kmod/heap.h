@@ -17,6 +17,7 @@
  * H2. A frame enters a slot only under insert; [busy, busy + nr_busy) names
  *     the pages whose frames the holder has in hand. Nobody takes frames from
  *     the slots of a busy page, so what the holder maps is what the slot holds.
+ *     (Pages that the holder has claimed himself need not be named.)
  * H3. A page's frames leave their slots only after the page was claimed
  *     (RECLAIMING; or DISCARDING with insert held) and unmapped. So a page
  *     table entry never maps a frame that its slot has lost.
@@ -275,6 +276,9 @@ u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages, u32 most);
 int bw_reclaim_ranges(struct bw_heap *heap, const struct burrow_range *range,
 		      u32 nr, u32 *done, u64 *frames);
 void bw_frames_drop(struct bw_view *view);
+void bw_pages_unmap(struct bw_heap *heap, u32 page, u32 npages);
+void bw_pages_empty(struct bw_heap *heap, u32 page, u32 npages,
+		    const struct bw_run *claim);
 
 /* stack.c */
 int bw_stack_prepare(struct bw_heap *heap, const struct burrow_span_ref *ref,

@@ -30,7 +30,7 @@ static int call_query(struct bw_call *call)
 			  BURROW_FEAT_PARK | BURROW_FEAT_FORK |
 			  BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP |
 			  BURROW_FEAT_STACK | BURROW_FEAT_EVENTS |
-			  BURROW_FEAT_RESIZE |
+			  BURROW_FEAT_RESIZE | BURROW_FEAT_MOVE |
 			  (BW_CAN_HUGE ? BURROW_FEAT_HUGE : 0) |
 			  (BW_CAN_HARVEST ? BURROW_FEAT_HARVEST : 0);
 	q->out_page_shift = BURROW_PAGE_SHIFT;
@@ -226,6 +226,7 @@ static const struct call_type call_types[] = {
 	     .fn = bw_call_span_sweep),
 	CALL(SPAN_RESIZE, span_resize, BURROW_RESIZE_LAZY,
 	     .fn = bw_call_span_resize),
+	CALL(SPAN_MOVE, span_move, BURROW_MOVE_LAZY, .fn = bw_call_span_move),
 	CALL(THREAD_ADD, thread_add, 0, .fn = call_thread_add),
 	CALL(THREAD_DEL, thread_del, 0, .fn = call_thread_del),
 	CALL(THREAD_PARK, thread_park, BURROW_PARK_SWAP,

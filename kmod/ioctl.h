@@ -34,6 +34,7 @@ struct bw_call {
 		struct burrow_span_reclaim span_reclaim;
 		struct burrow_span_sweep span_sweep;
 		struct burrow_span_resize span_resize;
+		struct burrow_span_move span_move;
 		struct burrow_thread_add thread_add;
 		struct burrow_thread_del thread_del;
 		struct burrow_thread_park thread_park;
@@ -49,5 +50,6 @@ int bw_call_span_free(struct bw_call *call);
 int bw_call_span_reclaim(struct bw_call *call);
 int bw_call_span_sweep(struct bw_call *call);
 int bw_call_span_resize(struct bw_call *call);
+int bw_call_span_move(struct bw_call *call);
 
 #endif

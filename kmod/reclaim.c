@@ -99,12 +99,33 @@ static u64 drop_pages(struct bw_heap *heap, u32 page, u32 npages,
 	return dropped;
 }
 
-static void unmap_pages(struct bw_heap *heap, u32 page, u32 npages)
+void bw_pages_unmap(struct bw_heap *heap, u32 page, u32 npages)
 {
 	delay_for_tests();
 	unmap_mapping_pages(&heap->file->mapping,
 			    (pgoff_t)page * BW_FRAMES_PER_PAGE,
 			    (pgoff_t)npages * BW_FRAMES_PER_PAGE, false);
+}
+
+/*
+ * Pages of a span that is DISCARDING, under heap->insert: no entry, no frame. An
+ * entry without a frame is not looked for elsewhere.
+ */
+void bw_pages_empty(struct bw_heap *heap, u32 page, u32 npages,
+		    const struct bw_run *claim)
+{
+	bool resident;
+
+	bw_pages_unmap(heap, page, npages);
+	spin_lock(&heap->lock);
+	resident = bw_core_is_resident(&heap->core, page, npages);
+	spin_unlock(&heap->lock);
+	if (!resident)
+		return;
+	drop_pages(heap, page, npages, claim);
+	spin_lock(&heap->lock);
+	bw_core_clear_resident(&heap->core, page, npages);
+	spin_unlock(&heap->lock);
 }
 
 /* Claims the next lazy run of [page, end) that no inserter has in hand. */
@@ -143,7 +164,7 @@ u64 bw_reclaim_free(struct bw_heap *heap, u32 page, u32 npages, u32 most)
 			break;
 		most -= min(most, run.npages);
 		trace_burrow_reclaim(heap->id, run.page, run.npages);
-		unmap_pages(heap, run.page, run.npages);
+		bw_pages_unmap(heap, run.page, run.npages);
 		frames += drop_pages(heap, run.page, run.npages, &run);
 		spin_lock(&heap->lock);
 		bw_core_reclaim_end(&heap->core, &run);
@@ -211,7 +232,7 @@ static int discard(struct bw_heap *heap, const struct burrow_range *range,
 	last = &range[d.nr - 1];
 	npages = last->page + last->npages - range->page;
 	trace_burrow_discard(heap->id, range->page, npages);
-	unmap_pages(heap, range->page, npages);
+	bw_pages_unmap(heap, range->page, npages);
 	*frames += drop_pages(heap, range->page, npages, &d.span[0]);
 	*done += d.nr;
 	spin_lock(&heap->lock);

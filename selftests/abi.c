@@ -380,7 +380,8 @@ TEST(query_tells_the_numbers_of_layout_h)
 	const __u64 feats = BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM |
 			    BURROW_FEAT_PARK | BURROW_FEAT_FORK |
 			    BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP |
-			    BURROW_FEAT_STACK | BURROW_FEAT_EVENTS;
+			    BURROW_FEAT_STACK | BURROW_FEAT_EVENTS |
+			    BURROW_FEAT_RESIZE | BURROW_FEAT_MOVE;
 	struct burrow_query q;
 	int fd = device_open();
 

@@ -32,6 +32,7 @@ union call_arg {
 	struct burrow_span_reclaim span_reclaim;
 	struct burrow_span_sweep span_sweep;
 	struct burrow_span_resize span_resize;
+	struct burrow_span_move span_move;
 	struct burrow_thread_add thread_add;
 	struct burrow_thread_del thread_del;
 	struct burrow_thread_park thread_park;
@@ -43,6 +44,7 @@ struct bed {
 	struct heap h;
 	struct burrow_span_ref ref;	/* live, of a kind that is swept */
 	struct burrow_range range;	/* the same */
+	struct burrow_span_ref to;	/* live, too */
 	struct burrow_span_ref new;	/* for the kernel to write */
 	__u32 slot;
 	__u64 bits[BURROW_HARVEST_WORDS];
@@ -137,6 +139,12 @@ static void fill_span_resize(struct bed *bed, union call_arg *arg)
 	arg->span_resize.npages = 2;
 }
 
+static void fill_span_move(struct bed *bed, union call_arg *arg)
+{
+	arg->span_move.from = bed->ref;
+	arg->span_move.to = bed->to;
+}
+
 static void fill_thread_del(struct bed *bed, union call_arg *arg)
 {
 	arg->thread_del.slot = bed->slot;
@@ -181,6 +189,8 @@ static const struct call_row call_all[] = {
 		 fill_span_sweep),
 	CALL_ROW(SPAN_RESIZE, span_resize, BURROW_RESIZE_LAZY, false, false,
 		 fill_span_resize),
+	CALL_ROW(SPAN_MOVE, span_move, BURROW_MOVE_LAZY, false, false,
+		 fill_span_move),
 	CALL_ROW(THREAD_ADD, thread_add, 0, true, true, fill_nothing),
 	CALL_ROW(THREAD_DEL, thread_del, 0, false, false, fill_thread_del),
 	CALL_ROW(THREAD_PARK, thread_park, BURROW_PARK_SWAP, false, false,
@@ -212,6 +222,8 @@ static inline int bed_make(struct bed *bed, const struct call_row *row)
 	r = heap_set_up(&bed->h);
 	if (!r)
 		r = arenas_make(&bed->h, 1);
+	if (!r)
+		r = span_alloc(&bed->h, 1, 0, &bed->to);
 	if (!r)
 		r = spans_alloc(&bed->h, &span);
 	if (r)

@@ -297,6 +297,44 @@ static int prepare_child(struct bed *b)
 	return b->child < 0 ? -errno : 0;
 }
 
+#define MOVED_PAGES	10U
+
+/* A place for the last span, where there are no slots yet. */
+static int prepare_move(struct bed *b)
+{
+	struct burrow_span_ref gap;
+	int r = prepare_few(b);
+
+	if (!r)
+		r = span_alloc(&b->h, 2 * BURROW_HUGE_PAGES, BURROW_ALLOC_LAZY,
+			       &gap);
+	return r ? r : span_alloc(&b->h, MOVED_PAGES, BURROW_ALLOC_LAZY,
+				  &b->ref[b->nr]);
+}
+
+/* The same, but frames are shared, and the place is kept from the fork. */
+static int prepare_move_copied(struct bed *b)
+{
+	struct burrow_span_ref rest;
+	int r = prepare_kind(b, BURROW_ARENA_HEAP);
+
+	if (!r)
+		r = prepare_few(b);
+	if (!r)
+		r = span_alloc(&b->h, BURROW_ARENA_PAGES - b->nr * SPAN_PAGES,
+			       BURROW_ALLOC_LAZY, &rest);
+	if (!r)
+		r = span_alloc(&b->h, MOVED_PAGES, BURROW_ALLOC_LAZY,
+			       &b->ref[b->nr]);
+	if (r)
+		return r;
+	if (madvise(part(&b->h, BURROW_MMAP_DATA, OTHER_ARENA),
+		    BURROW_ARENA_SIZE, MADV_DONTFORK))
+		return -errno;
+	b->child = child_start(child_stays, NULL);
+	return b->child < 0 ? -errno : 0;
+}
+
 static int prepare_pipe(struct bed *b)
 {
 	int r = prepare_untouched(b);

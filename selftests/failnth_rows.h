@@ -6,6 +6,7 @@
 #define BURROW_SELFTEST_FAILNTH_ROWS_H
 
 #include "failnth.h"
+#include "move.h"
 
 /* -- the calls -- */
 
@@ -176,12 +177,14 @@ static int call_sweep_reclaim(struct bed *b)
 	return call_sweep(b, BURROW_SWEEP_RECLAIM);
 }
 
+#define LONG_PAGES	60U
+
 /* The last span, which has room behind it. */
 static int call_resize(struct bed *b)
 {
 	struct burrow_span_resize arg = {
 		.size = sizeof(arg), .span = b->ref[b->nr - 1],
-		.npages = 600,
+		.npages = LONG_PAGES,
 	};
 	int r = call(b->h.fd, BURROW_IOC_SPAN_RESIZE, &arg);
 
@@ -195,9 +198,34 @@ static bool span_is_whole(struct bed *b, int r)
 	__u32 npages = burrow_word_low(kword(&b->h, ref.page));
 	char *p = page_addr(&b->h, ref.page);
 
-	if (npages != (r < 0 ? SPAN_PAGES : 600))
+	if (npages != (r < 0 ? SPAN_PAGES : LONG_PAGES))
 		return false;
 	return r < 0 || !p[npages * BURROW_PAGE_SIZE - 1];
+}
+
+/* Its last span's memory to the one that was made for it. */
+static int call_move(struct bed *b)
+{
+	int r = span_move(&b->h, b->ref[b->nr - 1], b->ref[b->nr], 0);
+
+	return r ? r : 1;
+}
+
+/* All of it is there or here, and the other place is as it was or gone. */
+static bool span_is_moved(struct bed *b, int r)
+{
+	__u32 gone = r < 0 ? b->nr : b->nr - 1, there = r < 0 ? b->nr - 1 : b->nr;
+	char *p = ref_addr(b, there);
+
+	if (!is_full_of(p, 'x', SPAN_BYTES))
+		return false;
+	/* of frames that were shared some may have been copied: now all are */
+	memset(p, 'x', SPAN_BYTES);
+	if (r < 0)
+		return span_free(&b->h, 0, b->ref[gone]) == 0;
+	return span_free(&b->h, 0, b->ref[gone]) == -ESTALE &&
+	       is_full_of(p + SPAN_BYTES, 0, FRAME_SIZE) &&
+	       !p[MOVED_PAGES * BURROW_PAGE_SIZE - 1];
 }
 
 static int call_thread_add(struct bed *b)
@@ -496,6 +524,10 @@ static const struct row ioctl_rows[] = {
 		.gives = true),
 	ROW_MEM("SPAN_RESIZE", call_resize, .prepare = prepare_few,
 		.is_right = span_is_whole),
+	ROW_MEM("SPAN_MOVE", call_move, .spans = -1, .prepare = prepare_move,
+		.is_right = span_is_moved),
+	ROW_MEM("SPAN_MOVE, copied first", call_move, .spans = -1,
+		.prepare = prepare_move_copied, .is_right = span_is_moved),
 	ROW_MEM("THREAD_ADD", call_thread_add, .threads = 1),
 	ROW("THREAD_DEL", call_thread_del, .threads = -1,
 	    .prepare = prepare_slots),

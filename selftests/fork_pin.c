@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "fork.h"
+#include "move.h"
 
 FIXTURE(scene) {
 	struct scene s;
@@ -71,6 +72,14 @@ static int lets_go_by_discard(const struct scene *s)
 	return range_reclaim(&s->h, s->ref[0].page, SCENE_PAGES) > 0 ? 0 : -EIO;
 }
 
+static int lets_go_by_move(const struct scene *s)
+{
+	struct burrow_span_ref to;
+	int r = span_alloc(&s->h, SCENE_PAGES, BURROW_ALLOC_LAZY, &to);
+
+	return r ? r : span_move(&s->h, s->ref[0], to, 0);
+}
+
 /* A copy takes its place: nobody has an entry for the frame any more. */
 static int lets_go_by_write(const struct scene *s)
 {
@@ -98,6 +107,7 @@ static const struct spy_row {
 	{ "munmap", lets_go_by_munmap },
 	{ "free", lets_go_by_free },
 	{ "discard", lets_go_by_discard },
+	{ "move", lets_go_by_move },
 	{ "write", lets_go_by_write },
 	{ "a sibling's write", lets_go_by_a_siblings_write },
 };

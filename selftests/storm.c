@@ -3,7 +3,8 @@
  * storm: everything at once on one heap, and a process that is killed in the
  * middle of it.
  *
- *	thread_hand() x3	alloc, free, reclaim, sweep, checked (storm.h)
+ *	thread_hand() x3	alloc, free, reclaim, sweep, move, checked (storm.h)
+ *	thread_touches()	reads where the others' spans come and go
  *	thread_stacks()		stack spans, and touches of their guards
  *	thread_forks()		children that look, work, and end or are killed
  *	thread_mappings()	arenas that come and go; mprotect, madvise,
@@ -65,6 +66,7 @@ static void *thread_hand(void *arg)
 static void *(* const threads[])(void *) = {
 	thread_hand, thread_hand, thread_hand, thread_stacks, thread_forks,
 	thread_mappings, thread_pins, thread_harvests, thread_shrinks,
+	thread_touches,
 };
 
 static int storm_heap(struct storm *s)

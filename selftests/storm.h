@@ -17,6 +17,7 @@
 #include <stdlib.h>
 
 #include "child.h"
+#include "move.h"
 #include "proc.h"
 #include "touch.h"
 
@@ -258,6 +259,44 @@ static inline void deed_discard(struct hand *hand, struct held *held)
 	held_renew(hand, held);
 }
 
+/* It has another place, some more pages behind it, and what was in it. */
+static inline void deed_move(struct hand *hand, struct held *held)
+{
+	__u32 had = held->npages, more = had > MAX_PAGES ? 0 : MAX_PAGES - had;
+	struct burrow_span_ref to;
+	struct burrow_span_alloc arg = {
+		.flags = chance(hand, 2) || !more ? BURROW_ALLOC_LAZY : 0,
+		.spans = U64(&to), .nr = 1, .kind = held->kind,
+		.npages = had + (more ? chance(hand, more + 1) : 0),
+	};
+	bool is_zero;
+	int r = spans_alloc(&hand->s->h, &arg);
+
+	/* there may be no room for a second large one */
+	if (is_refused(hand, r) || (r == -ENOSPC && !more))
+		return;
+	if (r) {
+		STORM_BAD(hand->s, "SPAN_ALLOC, to move", r);
+		return;
+	}
+	is_zero = !needs_zero(&hand->s->h, to);
+	r = span_move(&hand->s->h, held->ref, to,
+		      chance(hand, 2) || !more ? BURROW_MOVE_LAZY : 0);
+	if (is_refused(hand, r)) {
+		r = span_free(&hand->s->h, 0, to);
+		STORM_CHECK(hand->s, !r);
+		return;
+	}
+	if (r)
+		STORM_BAD(hand->s, "SPAN_MOVE", r);
+	held->ref = to;
+	held_each(hand, held, false, false);
+	held->npages = arg.npages;
+	if (is_zero && more)
+		held_check(hand, held, had, held->npages, true);
+	held_renew(hand, held);
+}
+
 static inline void deed_heap_reclaim(struct hand *hand)
 {
 	struct burrow_heap_reclaim arg = {
@@ -341,8 +380,10 @@ static inline void hand_work(struct hand *hand)
 			   1 + chance(hand, MAX_PAGES));
 	else if (what < 7)
 		deed_discard(hand, held);
-	else if (what < 11)
+	else if (what < 9)
 		deed_rewrite(hand, held);
+	else if (what < 12)
+		deed_move(hand, held);
 	else
 		deed_free(hand, held);
 }

@@ -369,6 +369,22 @@ static void *thread_harvests(void *arg)
 	return NULL;
 }
 
+/* What is there, or SIGSEGV: spans move, end and are discarded under it. */
+static void *thread_touches(void *arg)
+{
+	struct hand *hand = arg;
+	struct storm *s = hand->s;
+	unsigned int n;
+
+	for (n = 0; n < s->ops * 4; n++) {
+		char *p = s->h.window + chance(hand, 2048) * FRAME_SIZE;
+		int sig = touch(p);
+
+		STORM_CHECK(s, !sig || sig == SIGSEGV);
+	}
+	return NULL;
+}
+
 static void *thread_shrinks(void *arg)
 {
 	struct hand *hand = arg;

@@ -79,6 +79,7 @@ void sweep_part(void);
 void shrink_part(void);
 void meta_part(void);
 void stack_part(void);
+void move_part(void);
 void fork_part(void);
 void harvest_part(void);
 void arenas_part(void);

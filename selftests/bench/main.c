@@ -155,6 +155,7 @@ static const struct part {
 	{ "shrink", shrink_part },
 	{ "meta", meta_part },
 	{ "stack", stack_part },
+	{ "move", move_part },
 	{ "fork", fork_part },
 	{ "harvest", harvest_part },
 	{ "arenas", arenas_part },

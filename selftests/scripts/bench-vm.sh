@@ -13,7 +13,7 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$top" || exit 1
 out=${O:-build}
 # memcg last: kernels account more from the first memory cgroup on.
-parts=${ONLY:-pages calls huge sweep shrink meta stack fork harvest arenas malloc memcg}
+parts=${ONLY:-pages calls huge sweep shrink meta stack move fork harvest arenas malloc memcg}
 mkdir -p "$out/bench" "$out/static"
 ${CC:-gcc} -static -O2 -Wall -Wextra -Werror -Iuapi selftests/bench/*.c \
 	-o "$out/static/bench" || exit 1

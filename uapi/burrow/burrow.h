@@ -84,6 +84,7 @@ enum burrow_mmap_kind {
 #define BURROW_FEAT_HUGE	(1ULL << 8)	/* huge arenas have 2 MiB entries */
 #define BURROW_FEAT_HARVEST	(1ULL << 9)	/* x86-64 */
 #define BURROW_FEAT_RESIZE	(1ULL << 10)
+#define BURROW_FEAT_MOVE	(1ULL << 11)
 
 struct burrow_query {
 	__u32 size;
@@ -240,6 +241,25 @@ struct burrow_span_resize {
 };
 
 /*
+ * SPAN_MOVE: the memory of the span from, with what is in it, becomes that of the
+ * span to, page by page from the front, without a copy; from is free then, and
+ * its place has no memory. to is another span, as long or longer (EINVAL); what it
+ * had in those pages is gone. What it has beyond is mapped when the call returns,
+ * unless BURROW_MOVE_LAZY. All of it is done or nothing; until then both are
+ * EBUSY to others, and what is read at either place is undefined. I/O under way
+ * goes on with the memory it began with. Stacks and spans in huge arenas are
+ * EINVAL.
+ */
+#define BURROW_MOVE_LAZY	(1U << 0)
+
+struct burrow_span_move {
+	__u32 size;
+	__u32 flags;
+	struct burrow_span_ref from;
+	struct burrow_span_ref to;
+};
+
+/*
  * Thread slots: places to park in. A slot holds at most one token and at most
  * one sleeper. UNPARK leaves a token or wakes the sleeper with it; PARK takes
  * the token or sleeps until there is one.
@@ -349,8 +369,9 @@ struct burrow_heap_events {
  * bits is the frame at i * 4 KiB. The first call says "all", so it does for a
  * huge arena, and for one whose data is not mapped. A frame that is new is zero
  * and not written; one that was discarded, or that the kernel may be writing to
- * for somebody (I/O under way), is told as written more often than it is. A child
- * has its parent's bits, as of the fork.
+ * for somebody (I/O under way), is told as written more often than it is; one that
+ * was moved is written where it is now. A child has its parent's bits, as of the
+ * fork.
  */
 #define BURROW_HARVEST_FRAMES	(BURROW_ARENA_SIZE / 4096)
 #define BURROW_HARVEST_WORDS	(BURROW_HARVEST_FRAMES / 64)
@@ -379,6 +400,7 @@ struct burrow_heap_harvest {
 #define BURROW_IOC_SPAN_RECLAIM		_IO(BURROW_IOC_MAGIC, 0x12)
 #define BURROW_IOC_SPAN_SWEEP		_IO(BURROW_IOC_MAGIC, 0x13)
 #define BURROW_IOC_SPAN_RESIZE		_IO(BURROW_IOC_MAGIC, 0x14)
+#define BURROW_IOC_SPAN_MOVE		_IO(BURROW_IOC_MAGIC, 0x15)
 #define BURROW_IOC_THREAD_ADD		_IO(BURROW_IOC_MAGIC, 0x20)
 #define BURROW_IOC_THREAD_DEL		_IO(BURROW_IOC_MAGIC, 0x21)
 #define BURROW_IOC_THREAD_PARK		_IO(BURROW_IOC_MAGIC, 0x22)
