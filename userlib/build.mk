@@ -67,6 +67,7 @@ bw-lib-src := \
 	userlib/src/backend/user_sweep.c \
 	userlib/src/backend/user.c \
 	userlib/src/backend/dev.c \
+	userlib/src/backend/dev_resize.c \
 	userlib/src/backend/select.c \
 	userlib/src/heap/heap.c \
 	userlib/src/heap/parker.c \
@@ -322,7 +323,7 @@ check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
 	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test leak_test \
-	bulk_test
+	bulk_test resize_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a
@@ -331,7 +332,7 @@ $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
 
 # They need a backend that fails.
-$(O)/static/alloc_huge_test $(O)/static/alloc_oom_test: $(bw-test-src:%.c=$(O)/rel/%.o)
+$(O)/static/alloc_huge_test $(O)/static/alloc_oom_test $(O)/static/resize_test: $(bw-test-src:%.c=$(O)/rel/%.o)
 
 static: $(bw-both-modes:%=$(O)/static/%)
 

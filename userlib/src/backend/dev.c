@@ -9,20 +9,20 @@
  * is. Only an arena that is being added is not for it to know (the gate), and of
  * a heap without mappings it makes no clone: there the child sets up its own.
  *
- * Nothing is tried twice. The one thing that takes more than a call is an
- * arena: ARENA_ADD, then three mappings over the reservation, the data last,
- * for that is what makes its pages usable.
+ * Nothing is tried twice. Two things take more than a call: an arena (ARENA_ADD,
+ * then three mappings over the reservation, the data last, for that is what
+ * makes its pages usable), and a span that is to be longer elsewhere
+ * (dev_resize.c).
  */
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "backend.h"
 #include "base/error.h"
-#include "base/lock.h"
 #include "base/sysmem.h"
 #include "burrow/heap.h"
+#include "dev.h"
 #include "fork.h"
 
 #define FEATURES_NEEDED \
@@ -30,42 +30,19 @@
 	 BURROW_FEAT_FORK | BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP | \
 	 BURROW_FEAT_STACK)
 
-/**
- * struct bw_dev - a heap in the kernel
- * @be:		what every backend has
- * @fd:		the open file						[const]
- * @path:	of the device						[const]
- * @arenas:	of what follows
- * @stranded:	a bit for each arena that was added but whose mapping failed
- *		before the first: only a mapping's end takes an arena away, so
- *		the next who needs one of its kind gets this		[arenas]
- */
-struct bw_dev {
-	struct bw_backend be;
-	int fd;
-	char path[sizeof(((struct bw_options *)0)->device)];
-	struct bw_lock arenas;
-	u64 stranded[BURROW_NR_ARENA_KINDS][BURROW_MAX_ARENAS / 64];
-};
-
-static struct bw_dev *to_dev(struct bw_backend *be)
-{
-	return container_of(be, struct bw_dev, be);
-}
-
 /* Also where the heap is not, or not yet, this process's. */
 static int call_anyway(struct bw_backend *be, unsigned long nr, void *arg)
 {
 	int saved = errno, err = 0;
 
-	if (ioctl(to_dev(be)->fd, nr, arg) < 0)
+	if (ioctl(bw_to_dev(be)->fd, nr, arg) < 0)
 		err = -errno;
 	errno = saved;
 	return err;
 }
 
 /* In a child that no handler of ours has seen, the module's clone is unused. */
-static int call(struct bw_backend *be, unsigned long nr, void *arg)
+int bw_dev_call(struct bw_backend *be, unsigned long nr, void *arg)
 {
 	return bw_window_is_ours(&be->window) ? call_anyway(be, nr, arg) :
 						-EXDEV;
@@ -159,7 +136,7 @@ static int dev_arena_add(struct bw_backend *be, u32 kind, u32 index,
 	struct burrow_arena_add arg = {
 		.size = sizeof(arg), .kind = kind, .index = index,
 	};
-	struct bw_dev *dev = to_dev(be);
+	struct bw_dev *dev = bw_to_dev(be);
 	int err = 0;
 	u32 got;
 
@@ -169,7 +146,7 @@ static int dev_arena_add(struct bw_backend *be, u32 kind, u32 index,
 	bw_lock(&dev->arenas);
 	got = stranded_get(dev, kind, index);
 	if (got == BURROW_ARENA_ANY) {
-		err = call(be, BURROW_IOC_ARENA_ADD, &arg);
+		err = bw_dev_call(be, BURROW_IOC_ARENA_ADD, &arg);
 		got = arg.out_index;
 	}
 	if (!err)
@@ -193,7 +170,7 @@ static int dev_span_alloc(struct bw_backend *be,
 	arg.size = sizeof(arg);
 	arg.spans = (uintptr_t)spans;
 	arg.nr = nr;
-	err = call(be, BURROW_IOC_SPAN_ALLOC, &arg);
+	err = bw_dev_call(be, BURROW_IOC_SPAN_ALLOC, &arg);
 	return vector_end(err, arg.out_nr, arg.out_errno, done);
 }
 
@@ -205,7 +182,7 @@ static int dev_span_free(struct bw_backend *be, u32 flags,
 		.size = sizeof(arg), .flags = flags,
 		.spans = (uintptr_t)spans, .nr = nr,
 	};
-	int err = call(be, BURROW_IOC_SPAN_FREE, &arg);
+	int err = bw_dev_call(be, BURROW_IOC_SPAN_FREE, &arg);
 
 	return vector_end(err, arg.out_nr, arg.out_errno, done);
 }
@@ -217,7 +194,7 @@ static int dev_span_reclaim(struct bw_backend *be,
 	struct burrow_span_reclaim arg = {
 		.size = sizeof(arg), .ranges = (uintptr_t)ranges, .nr = nr,
 	};
-	int err = call(be, BURROW_IOC_SPAN_RECLAIM, &arg);
+	int err = bw_dev_call(be, BURROW_IOC_SPAN_RECLAIM, &arg);
 
 	*frames = err ? 0 : arg.out_frames;
 	return vector_end(err, arg.out_nr, arg.out_errno, done);
@@ -232,27 +209,11 @@ static int dev_span_sweep(struct bw_backend *be, u32 flags,
 		.spans = (uintptr_t)spans, .nr = nr,
 		.freed = (uintptr_t)freed,
 	};
-	int err = call(be, BURROW_IOC_SPAN_SWEEP, &arg);
+	int err = bw_dev_call(be, BURROW_IOC_SPAN_SWEEP, &arg);
 
 	*nr_freed = err ? 0 : arg.out_nr_freed;
 	*pages = err ? 0 : arg.out_pages_freed;
 	return vector_end(err, arg.out_nr, arg.out_errno, done);
-}
-
-/* In place: who wants more than that copies. */
-static int dev_span_resize(struct bw_backend *be, u32 flags,
-			   struct burrow_span_ref *span, u32 npages)
-{
-	struct burrow_span_resize arg = {
-		.size = sizeof(arg),
-		.flags = flags & BW_RESIZE_LAZY ? BURROW_RESIZE_LAZY : 0,
-		.span = *span,
-		.npages = npages,
-	};
-
-	if (flags & BW_RESIZE_MOVE)
-		return -EOPNOTSUPP;
-	return call(be, BURROW_IOC_SPAN_RESIZE, &arg);
 }
 
 static int dev_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
@@ -260,7 +221,7 @@ static int dev_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 	struct burrow_heap_reclaim arg = {
 		.size = sizeof(arg), .bytes = bytes,
 	};
-	int err = call(be, BURROW_IOC_HEAP_RECLAIM, &arg);
+	int err = bw_dev_call(be, BURROW_IOC_HEAP_RECLAIM, &arg);
 
 	*got = err ? 0 : arg.out_bytes;
 	return err;
@@ -269,13 +230,13 @@ static int dev_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 static int dev_stats(struct bw_backend *be, struct burrow_heap_stats *out)
 {
 	*out = (struct burrow_heap_stats){ .size = sizeof(*out) };
-	return call(be, BURROW_IOC_HEAP_STATS, out);
+	return bw_dev_call(be, BURROW_IOC_HEAP_STATS, out);
 }
 
 static int dev_thread_add(struct bw_backend *be, u32 *slot)
 {
 	struct burrow_thread_add arg = { .size = sizeof(arg) };
-	int err = call(be, BURROW_IOC_THREAD_ADD, &arg);
+	int err = bw_dev_call(be, BURROW_IOC_THREAD_ADD, &arg);
 
 	if (!err)
 		*slot = arg.out_slot;
@@ -286,7 +247,7 @@ static int dev_thread_del(struct bw_backend *be, u32 slot)
 {
 	struct burrow_thread_del arg = { .size = sizeof(arg), .slot = slot };
 
-	return call(be, BURROW_IOC_THREAD_DEL, &arg);
+	return bw_dev_call(be, BURROW_IOC_THREAD_DEL, &arg);
 }
 
 static int dev_park(struct bw_backend *be, u32 slot, u64 deadline, u32 swap)
@@ -299,14 +260,14 @@ static int dev_park(struct bw_backend *be, u32 slot, u64 deadline, u32 swap)
 		arg.flags = BURROW_PARK_SWAP;
 		arg.wake_slot = swap;
 	}
-	return call(be, BURROW_IOC_THREAD_PARK, &arg);
+	return bw_dev_call(be, BURROW_IOC_THREAD_PARK, &arg);
 }
 
 static int dev_unpark(struct bw_backend *be, u32 slot)
 {
 	struct burrow_thread_unpark arg = { .size = sizeof(arg), .slot = slot };
 
-	return call(be, BURROW_IOC_THREAD_UNPARK, &arg);
+	return bw_dev_call(be, BURROW_IOC_THREAD_UNPARK, &arg);
 }
 
 /* The kernel's own checks are not for us; its counts must make sense. */
@@ -331,7 +292,7 @@ static int dev_check(struct bw_backend *be)
 
 static void dev_close(struct bw_backend *be)
 {
-	struct bw_dev *dev = to_dev(be);
+	struct bw_dev *dev = bw_to_dev(be);
 
 	bw_fork_del(be);
 	bw_window_release(&be->window);
@@ -393,6 +354,7 @@ static int dev_query(struct bw_dev *dev, const char *path)
 		return bw_error(-EOPNOTSUPP, "%s takes vectors of %u elements, "
 				"this library needs %u", path, q.out_max_batch,
 				BW_MIN_BATCH);
+	dev->features = q.out_features;
 	dev->be.max_batch = q.out_max_batch;
 	dev->be.max_threads = q.out_max_threads;
 	dev->be.bulk_sweep = true;
@@ -439,7 +401,7 @@ static int heap_anew(struct bw_dev *dev)
 /* A clone that could not be made is known by its calls (kmod/fork.c). */
 static const char *fork_child(struct bw_backend *be)
 {
-	struct bw_dev *dev = to_dev(be);
+	struct bw_dev *dev = bw_to_dev(be);
 	struct burrow_heap_stats s = { .size = sizeof(s) };
 	int err = call_anyway(be, BURROW_IOC_HEAP_STATS, &s);
 
@@ -462,7 +424,7 @@ static const struct bw_backend_ops dev_ops = {
 	.span_free	= dev_span_free,
 	.span_reclaim	= dev_span_reclaim,
 	.span_sweep	= dev_span_sweep,
-	.span_resize	= dev_span_resize,
+	.span_resize	= bw_dev_span_resize,
 	.lazy_reclaim	= dev_lazy_reclaim,
 	.stats		= dev_stats,
 	.thread_add	= dev_thread_add,
