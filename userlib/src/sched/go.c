@@ -104,13 +104,14 @@ void bw_locals_drop(struct bw_g *g)
 void bw_exit(void)
 {
 	struct bw_m *m = bw_m_need("bw_exit");
+	struct bw_g *g = m->g;
 
 	if (m->attached)
 		bw_fatal("bw_exit() by an attached thread");
-	bw_locals_drop(m->g);
-	if (unlikely(m->g == READ_ONCE(bw_sched.first)))
+	/* a drop function may park: after it @m is anybody's */
+	bw_locals_drop(g);
+	if (unlikely(g == READ_ONCE(bw_sched.first)))
 		BW_UP(run_ends);
-	/* a drop function may have parked */
 	bw_leave(bw_m_enter_last("bw_exit"), BW_AFTER_EXIT);
 	bw_throw("a G that ended runs");
 }
