@@ -395,10 +395,79 @@ static void who_ran_what_it_was_woken_for_was_not_woken_in_vain(void)
 	run_it(wakes);
 }
 
+#define TURNS	(RIG_SLOW ? 20000L : 200000L)
+#define WINDOW	500000UL		/* CROWDED_NS of schedule.c */
+
+static struct bw_g *player[2];
+static long ball;
+
+static void plays(struct countdown *c, long me)
+{
+	long i;
+
+	for (i = 0; i < TURNS; i++) {
+		while (add(&ball, 0) % 2 != me)
+			bw_park();
+		add(&ball, 1);
+		bw_ready(player[!me]);
+	}
+	countdown_done(c);
+}
+
+static void plays_second(void *arg)
+{
+	__atomic_store_n(&player[1], bw_self(), __ATOMIC_RELEASE);
+	plays(arg, 1);
+}
+
+/* On one CPU whoever is woken for the ball has taken it from who has it. */
+static int plays_first(void *arg)
+{
+	struct countdown c;
+	u64 t = rig_now();
+
+	countdown_init(&c, 2);
+	player[0] = bw_self();
+	bw_go(plays_second, &c);
+	while (!__atomic_load_n(&player[1], __ATOMIC_ACQUIRE))
+		bw_yield();
+	plays(&c, 0);
+	countdown_wait(&c);
+	t = rig_now() - t;
+	fprintf(stderr, "# %lu steals in %lu windows\n",
+		stats_now().steals, t / WINDOW);
+	return stats_now().steals > 100 + 2 * t / WINDOW;
+}
+
+static void run_on_one_cpu(void *arg)
+{
+	cpu_set_t all, one;
+	int cpu = 0;
+
+	EXPECT(!sched_getaffinity(0, sizeof(all), &all));
+	while (!CPU_ISSET(cpu, &all))
+		cpu++;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	EXPECT(!sched_setaffinity(0, sizeof(one), &one));
+	setenv("BURROW_PROCS", "2", 1);
+	_exit(run_it(plays_first));
+}
+
+static void who_took_the_CPU_of_its_waker_is_not_woken_again_at_once(void)
+{
+	static char said[4096];
+	int status = rig_child(run_on_one_cpu, NULL, said, sizeof(said));
+
+	printf("%s", said);
+	EXPECT(status == 0);
+}
+
 int main(void)
 {
 	setenv("BURROW_PROCS", "4", 0);
 	seed = tap_seed(99);
+	TEST(who_took_the_CPU_of_its_waker_is_not_woken_again_at_once);
 	TEST(every_G_of_a_tree_runs_once);
 	TEST(tokens_go_round_a_ring_of_Gs);
 	TEST(a_G_in_a_wait_list_is_readied_once);

@@ -47,6 +47,7 @@ static void sched_forked(struct bw_sched *s)
 	s->nr_procs = 0;
 	s->nr_spinning = 0;
 	s->nr_futile = 0;
+	s->crowded = 0;
 	s->sysmon_asleep = 0;
 	s->global = (struct bw_glist){ .nr = 0 };
 	s->idle_p = NULL;

@@ -271,6 +271,8 @@ enum bw_ask {
  * @nr_futile:	Ms in a row that were woken for nothing			[atomic]
  * @told:	a deadlock was reported					[atomic]
  * @sysmon_asleep: it sleeps until it is kicked				[atomic]
+ * @waker_cpu:	where somebody was last woken for a lone G		[atomic]
+ * @crowded:	until then nobody is to be; or 0			[atomic]
  * @sysmon:	where it sleeps						[const]
  * @done:	where bw_run() sleeps					[const]
  * @first:	the first G, until it ends				[atomic]
@@ -306,6 +308,8 @@ struct bw_sched {
 	u32 nr_spinning;
 	u32 nr_futile;
 	u32 sysmon_asleep;
+	int waker_cpu;
+	u64 crowded;
 
 	struct bw_lock lock __aligned(64);
 	struct bw_glist global;

@@ -40,6 +40,10 @@
  * - for it alone a M is woken only now and then: each time in a row that was in
  *   vain doubles the number of times that are left out (bw_wake_slow()). In
  *   vain is what found nothing at all, not what ran something first;
+ * - where CPUs are wanted by others, the thread that is woken may get the very
+ *   CPU of who woke it, who then stands still with the G in its P: it looks as if
+ *   it computed, and is robbed by its own wake-up. A thief that was woken on the
+ *   CPU where it is now says so, and for 500 us nobody is woken for lone Gs;
  * - sysmon looks for such Gs, at 10 ms at the latest; who leaves a G to sysmon
  *   sees to it that sysmon is awake.
  *
@@ -51,6 +55,9 @@
  * Gs without the M's own in between: saves 2 ns of a switch, and commits and
  * queue moves would run on stacks that others may want.
  */
+#include <sched.h>
+
+#include "burrow/time.h"
 #include "netpoll.h"
 #include "sched.h"
 #include "switch.h"
@@ -61,6 +68,8 @@
 #define STEAL_ROUNDS	4U
 #define SKIP_SHIFT_MAX	14U
 #define NEXT_PATIENCE	100U		/* pauses, about 3 us */
+#define CROWDED_NS	500000U
+#define CROWDED_SKIP	15U
 
 void bw_global_put(struct bw_glist *list)
 {
@@ -189,18 +198,38 @@ void bw_spin_end(struct bw_m *m, bool found)
 		bw_wake(NULL);
 }
 
+/* A wake-up for a lone G took the CPU of who asked for it, just now. */
+static bool is_crowded(void)
+{
+	u64 until = READ_ONCE(bw_sched.crowded);
+
+	return until && bw_now() < until;
+}
+
+/* For the G that goes first on @p and is alone there: is somebody to be woken? */
+static bool wake_for_lone(struct bw_p *p)
+{
+	if (p->skip) {
+		p->skip--;
+		return false;
+	}
+	if (unlikely(is_crowded())) {
+		p->skip = CROWDED_SKIP;
+		return false;
+	}
+	p->skip = (1U << min(READ_ONCE(bw_sched.nr_futile),
+			     SKIP_SHIFT_MAX)) - 1;
+	WRITE_ONCE(bw_sched.waker_cpu, sched_getcpu());
+	return true;
+}
+
 void bw_wake_slow(struct bw_p *p)
 {
 	u32 none = 0;
 
-	if (p && READ_ONCE(p->q.head) == p->q.tail) {
-		if (p->skip) {
-			p->skip--;
-			leave_to_sysmon();
-			return;
-		}
-		p->skip = (1U << min(READ_ONCE(bw_sched.nr_futile),
-				     SKIP_SHIFT_MAX)) - 1;
+	if (p && READ_ONCE(p->q.head) == p->q.tail && !wake_for_lone(p)) {
+		leave_to_sysmon();
+		return;
 	}
 	if (try_cmpxchg(&bw_sched.nr_spinning, &none, 1))
 		bw_m_start(NULL, true);
@@ -215,7 +244,7 @@ static u32 rand_next(struct bw_m *m)
 }
 
 /* What goes first on a P that has run something else for a while. */
-static struct bw_g *steal_next(struct bw_p *from)
+static struct bw_g *steal_next(struct bw_p *from, bool woken)
 {
 	struct bw_g *g = __atomic_load_n(&from->q.next, __ATOMIC_ACQUIRE);
 	u32 runs = READ_ONCE(from->nr_runs), i;
@@ -228,7 +257,11 @@ static struct bw_g *steal_next(struct bw_p *from)
 			return NULL;
 		bw_cpu_relax();
 	}
-	return bw_runq_steal_next(&from->q, g) ? g : NULL;
+	if (!bw_runq_steal_next(&from->q, g))
+		return NULL;
+	if (woken && READ_ONCE(bw_sched.waker_cpu) == sched_getcpu())
+		WRITE_ONCE(bw_sched.crowded, bw_now() + CROWDED_NS);
+	return g;
 }
 
 /* Every P once, in random order: a full period of x -> 5x + odd, modulo 2^k. */
@@ -250,7 +283,7 @@ static struct bw_g *steal_round(struct bw_m *m, bool last)
 		from = bw_sched.p[x];
 		g = bw_runq_steal(&m->p->q, &from->q);
 		if (!g && last)
-			g = steal_next(from);
+			g = steal_next(from, m->woken);
 		if (g)
 			return g;
 	}
