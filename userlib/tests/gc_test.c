@@ -178,6 +178,9 @@ static int forks_main(void *arg)
 			p->sum = k;
 			list = p;
 		}
+		/* it would keep the stop's signal back in its fork() */
+		if (BW_TSAN)
+			bw_gc();
 		pid = fork();
 		if (!pid) {
 			for (k = 20000; list; list = list->next)
