@@ -71,6 +71,8 @@ model stop "in a stop nobody moves, and after it everybody does" \
 	NO_RECHECK LOOK_FIRST FORGET ONE_LOOK
 model clock "nobody sleeps beyond a timer, and somebody minds the clock" \
 	NO_FENCE NO_LOOK NO_POKE NO_AGAIN
+model doubt "who minds the clock for nothing any more is told" \
+	NO_DOUBT NO_DROP NO_LOOK
 model desc "no edge is lost, and a wait is ended once, by event, deadline or close" \
 	LOSE_EDGE READY_LATE NO_NUMBER PLAIN_STORE EARLY_TIMER NO_CLOSED
 model gcmark "what somebody has is marked when marking is over" \

@@ -30,7 +30,7 @@
  *     for; but the last other M that goes to sleep looks whether there is, and
  *     pokes him where not, so that he goes to sleep too and finds the deadlock.
  *     That M drops dead entries and then looks at @until; he stores @until and
- *     then looks whether what he waits for is as it was.
+ *     then looks whether what he waits for is as it was. (selftests/model/doubt.pml)
  */
 #include <sys/epoll.h>
 
