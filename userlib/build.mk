@@ -318,9 +318,12 @@ examples: $(O)/examples/spans $(O)/static/spans
 static: $(O)/static/spans $(O)/static/parity $(O)/static/both
 check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 
+bw-sched-guests := sched_timer_test sched_net_test sched_preempt_test \
+	sched_stop_test sched_section_test sched_signal_test sched_eyes_test
+
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.
-bw-both-modes := parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
+bw-both-modes := $(bw-sched-guests) parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
 	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test leak_test \
 	bulk_test resize_test

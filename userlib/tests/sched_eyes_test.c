@@ -403,7 +403,7 @@ static int is_dumped_by_itself(void *arg)
 static void a_dump_shows_its_own_caller(void)
 {
 	static const char *const frames[] = {
-		"bw_dump+0x", "dumps_itself", "is_dumped_by_itself", NULL
+		"dumps_itself", "is_dumped_by_itself", NULL
 	};
 	int status = child_run(is_dumped_by_itself);
 
@@ -491,7 +491,8 @@ static void who_had_the_signal_keeps_it(void)
 	/* and without a run it ends the process as ever */
 	status = rig_child(run_nothing_and_quit, NULL, said, sizeof(said));
 	EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGQUIT);
-	EXPECT(!said[0]);
+	/* an emulator says so */
+	EXPECT(!said[0] || starts(said, "qemu: "));
 }
 
 /* Gs that come, go, wait and move while they are looked at. */

@@ -139,6 +139,7 @@ static void a_P_is_taken_from_a_call_that_nobody_announced(void)
  * and what the others have must come out.
  */
 static long sum, tokens;
+static u64 lost_before;
 
 static void burn(void)
 {
@@ -181,6 +182,9 @@ static void overruns(void *arg)
 	long before;
 	int i;
 
+	/* there are more of us than Ps: one is taken, sooner or later */
+	while (READ_ONCE(bw_sched.nr_overruns) == lost_before)
+		bw_cpu_relax();
 	for (i = 0; i < LAPS; i++) {
 		burn();
 		EXPECT(!bw_go(leaf_g, NULL));
@@ -207,10 +211,10 @@ static void overruns(void *arg)
 
 static int overrun_all(void *arg)
 {
-	u64 lost = READ_ONCE(bw_sched.nr_overruns);
 	struct countdown c;
 	int i;
 
+	lost_before = READ_ONCE(bw_sched.nr_overruns);
 	bw_procs(2);
 	set(&sum, 0);
 	countdown_init(&c, OVERRUNNERS);
@@ -219,7 +223,6 @@ static int overrun_all(void *arg)
 	countdown_wait(&c);
 	while (get(&sum) != OVERRUNNERS * LAPS * 2)
 		bw_yield();
-	EXPECT(READ_ONCE(bw_sched.nr_overruns) > lost);
 	return 0;
 }
 
@@ -350,7 +353,7 @@ static void the_same_without_membarrier(void)
 int main(void)
 {
 	setenv("BURROW_PROCS", "2", 0);
-	alarm(200);
+	alarm(280);
 	TEST(a_tight_loop_does_not_stop_the_others_on_one_P);
 	TEST(as_many_loops_as_there_are_all_go_on_with_one_P);
 	TEST(a_P_is_taken_from_a_call_that_nobody_announced);

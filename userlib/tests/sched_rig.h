@@ -7,8 +7,28 @@
 #include "rig.h"
 #include "sched/sched.h"
 
-/* Sanitizers make everything 5 to 20 times slower, and take memory. */
-#define RIG_SLOW	(BW_ASAN || BW_TSAN)
+/*
+ * In an emulator: with the module, on a kernel that may be a debug one, or of
+ * another architecture (RIG_SLOW=1).
+ */
+static inline bool rig_is_guest(void)
+{
+	static int yes = -1;
+	const char *mode;
+
+	if (READ_ONCE(yes) < 0) {
+		mode = getenv("BURROW_MODE");
+		if (!mode || strcmp(mode, "kernel"))
+			mode = getenv("RIG_SLOW");
+		WRITE_ONCE(yes, !!mode);
+	}
+	return READ_ONCE(yes);
+}
+
+/*
+ * Sanitizers make everything 5 to 20 times slower, and take memory; so do guests.
+ */
+#define RIG_SLOW	(BW_ASAN || BW_TSAN || rig_is_guest())
 
 /**
  * struct countdown - one G waits until @left is 0

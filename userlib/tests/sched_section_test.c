@@ -288,7 +288,7 @@ static void a_stop_waits_for_the_end_of_the_outermost_section(void)
 int main(void)
 {
 	setenv("BURROW_PROCS", "4", 0);
-	alarm(120);
+	alarm(280);
 	TEST(mcaches_may_be_emptied_while_their_threads_are_stopped);
 	TEST(the_scheduler_is_whole_in_a_stop);
 	TEST(a_stop_waits_for_the_end_of_the_outermost_section);

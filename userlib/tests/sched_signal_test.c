@@ -100,7 +100,7 @@ static int masks(void *arg)
 	end = 0;
 	bw_go(blocks_all, NULL);
 	wait_alive(1);
-	stop_often(300);
+	stop_often(RIG_SLOW ? 60 : 300);
 	add(&end, 1);
 	while (get(&alive))
 		stop_often(1);
@@ -109,7 +109,7 @@ static int masks(void *arg)
 
 static void no_mask_keeps_a_stop_away(void)
 {
-	if (RIG_SLOW) {
+	if (BW_ASAN || BW_TSAN) {
 		tap_skip("a sanitizer has these names itself");
 		return;
 	}
@@ -137,7 +137,7 @@ static int interrupted(void *arg)
 		bw_go(reads, NULL);
 	wait_alive(4);
 	/* a thread sanitizer keeps signals away from read() */
-	stop_often(BW_TSAN ? 0 : 200);
+	stop_often(BW_TSAN ? 0 : RIG_SLOW ? 40 : 200);
 	EXPECT(write(fd[1], "xxxx", 4) == 4);
 	wait_alive(0);
 	close(fd[0]);
@@ -151,6 +151,8 @@ static void a_read_that_a_stop_interrupts_is_restarted(void)
 }
 
 /* Signals of the program arrive while the world is stopped again and again. */
+#define SIGNALS	(RIG_SLOW ? 50 : 200)
+
 static long handled;
 
 static void on_usr1(int sig)
@@ -162,7 +164,7 @@ static void *sends(void *arg)
 {
 	long i;
 
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < SIGNALS; i++) {
 		kill(getpid(), SIGUSR1);
 		while (get(&handled) <= i)
 			sched_yield();
@@ -184,7 +186,7 @@ static int delivered(void *arg)
 		bw_yield();
 	}
 	pthread_join(t, NULL);
-	EXPECT(get(&handled) == 200);
+	EXPECT(get(&handled) == SIGNALS);
 	return 0;
 }
 
@@ -243,7 +245,7 @@ static void children_are_made_while_the_world_is_stopped(void)
 int main(void)
 {
 	setenv("BURROW_PROCS", "4", 0);
-	alarm(100);
+	alarm(280);
 	TEST(no_mask_keeps_a_stop_away);
 	TEST(a_read_that_a_stop_interrupts_is_restarted);
 	TEST(signals_of_the_program_arrive_between_stops);

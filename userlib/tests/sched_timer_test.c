@@ -120,7 +120,7 @@ static void nobody_sleeps_too_short(void)
 	run_it(sleepers);
 }
 
-#define CROWD	(BW_TSAN ? 500L : BW_ASAN ? 5000L : 100000L)
+#define CROWD	(BW_TSAN ? 500L : RIG_SLOW ? 5000L : 100000L)
 
 static struct crowd {
 	struct countdown here, gone;
