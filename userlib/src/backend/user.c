@@ -52,11 +52,12 @@ static u64 *arena_kwords(const struct bw_user *u, u32 index)
 
 /*
  * Valgrind knows no second mapping of one memory, and says EINVAL, which the
- * system does not: there a stray store goes unseen (U4), memcheck aside.
+ * system does not; nor does QEMU for a program of another architecture, which says
+ * ENOMEM to the very first. There a stray store goes unseen (U4), memcheck aside.
  */
 static int kmeta_map_once(struct bw_user *u, char *at, size_t bytes)
 {
-	if (errno != EINVAL)
+	if (errno != EINVAL && (errno != ENOMEM || u->mapped_twice))
 		return -errno;
 	u->mapped_once = true;
 	if (mprotect(at, bytes, PROT_READ | PROT_WRITE))
@@ -74,6 +75,7 @@ int bw_user_kmeta_map(struct bw_user *u, u32 index, u32 nr)
 	if (mremap(u->kwords + (size_t)index * BURROW_ARENA_PAGES, 0, bytes,
 		   MREMAP_MAYMOVE | MREMAP_FIXED, at) == MAP_FAILED)
 		return kmeta_map_once(u, at, bytes);
+	u->mapped_twice = true;
 	if (mprotect(at, bytes, PROT_READ))
 		return -errno;
 	/* the other one is hidden, and this inherited it */

@@ -106,6 +106,7 @@ struct bw_user_arena {
  * @verbose:	say what is not as one would expect		[const]
  * @kwords:	K-words of all arenas, writable			[const]
  * @mapped_once: they are where they are read, and only there	[const]
+ * @mapped_twice: some are in both places				[lock]
  * @core_mem:	the core's tables				[const]
  * @arenas:	which arenas there are changes under it and @pages
  * @pages:	of the core
@@ -128,6 +129,7 @@ struct bw_user {
 	bool verify;
 	bool verbose;
 	bool mapped_once;
+	bool mapped_twice;
 	u64 *kwords;
 	void *core_mem;
 
