@@ -186,7 +186,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
 	sched_stop_test sched_section_test sched_preempt_test \
-	sched_death_test \
+	sched_death_test sched_exit_test \
 	sched_signal_test \
 	sched_eyes_test \
 	sched_timer_test sched_net_test sched_slot_test \
