@@ -10,6 +10,7 @@
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
 #@ bench-sched-peers	the scheduler beside Go, boost.fiber and threads (downloads)
+#@ bench-lang	channels, select and locks beside Go's (downloads)
 #@ bench-time	what timers cost, and how late they are
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
@@ -433,6 +434,16 @@ $(O)/bench/stop_bench $(O)/bench/time_bench $(O)/bench/net_bench: $(O)/bench/%: 
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+$(O)/bench/lang_bench: $(O)/rel/userlib/bench/lang_bench.o $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+# BENCH_LANG='-r 3 ping:1 try4' chooses.
+.PHONY: bench-lang
+bench-lang: $(O)/bench/lang_bench
+	@userlib/bench/lang_bench.sh $(O)/bench $< $(BENCH_LANG)
 
 .PHONY: bench-time bench-net
 bench-time: $(O)/bench/time_bench

@@ -5,6 +5,9 @@
  *
  *	lang_bench ROW PS	prints nanoseconds; 77: it has no such row
  *
+ * With one P they are of the process's CPU time, which others on the machine change
+ * least; with more, of the clock.
+ *
  *	buffer	a G sends into a buffer of 128 and receives, 64 at a time: each value
  *	ping	two Gs, two channels without buffers: one way
  *	spscN	one sender, one receiver, capacity N: each value
@@ -13,7 +16,7 @@
  *	ready4	select of 4, all ready; ready64 of 64
  *	wait4	select of 4 that waits, for one that another G sends: each; wait64
  *	lock	a mutex locked and unlocked by one G
- *	fight	by four, each with 20 ns of work in it
+ *	fight	by four, each with some work in it
  *	group	a waitgroup of 100 Gs that only say they are done: each
  */
 #include <stdio.h>
@@ -26,11 +29,13 @@
 #define N	300000L
 #define FEW	30000L
 
+static clockid_t clock_id = CLOCK_MONOTONIC;
+
 static double ns_now(void)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	clock_gettime(clock_id, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 
@@ -184,6 +189,67 @@ static double wait_in(long n)
 	return t;
 }
 
+static struct bw_mutex mutex;
+static struct bw_waitgroup all;
+static long worked;
+
+static double lock(long n)
+{
+	double t = ns_now();
+	long i;
+
+	for (i = 0; i < N; i++) {
+		bw_mutex_lock(&mutex);
+		bw_mutex_unlock(&mutex);
+	}
+	return (ns_now() - t) / N;
+}
+
+static void fighter(void *arg)
+{
+	long i, k;
+
+	for (i = 0; i < N / 4; i++) {
+		bw_mutex_lock(&mutex);
+		for (k = 0; k < 20; k++)
+			__atomic_store_n(&worked, worked * 5 + k,
+					 __ATOMIC_RELAXED);
+		bw_mutex_unlock(&mutex);
+	}
+	bw_waitgroup_done(&all);
+}
+
+static double fight(long n)
+{
+	double t = ns_now();
+	int i;
+
+	bw_waitgroup_add(&all, 4);
+	for (i = 0; i < 4; i++)
+		bw_go(fighter, NULL);
+	bw_waitgroup_wait(&all);
+	return (ns_now() - t) / N;
+}
+
+static void says_done(void *arg)
+{
+	bw_waitgroup_done(&all);
+}
+
+static double group(long n)
+{
+	double t = ns_now();
+	int i, k;
+
+	for (i = 0; i < 1000; i++) {
+		bw_waitgroup_add(&all, 100);
+		for (k = 0; k < 100; k++)
+			bw_go(says_done, NULL);
+		bw_waitgroup_wait(&all);
+	}
+	return (ns_now() - t) / 100000;
+}
+
 struct row {
 	const char *name;
 	double (*fn)(long n);
@@ -196,6 +262,7 @@ static const struct row rows[] = {
 	{ "mpmc0", mpmc, 0 }, { "mpmc1", mpmc, 1 }, { "mpmc128", mpmc, 128 },
 	{ "try4", try, 4 }, { "ready4", ready, 4 }, { "ready64", ready, 64 },
 	{ "wait4", wait_in, 4 }, { "wait64", wait_in, 64 },
+	{ "lock", lock, 0 }, { "fight", fight, 0 }, { "group", group, 0 },
 };
 
 static int start(void *arg)
@@ -215,6 +282,8 @@ int main(int argc, char **argv)
 	if (argc != 3)
 		return 2;
 	setenv("BURROW_PROCS", argv[2], 1);
+	if (!strcmp(argv[2], "1"))
+		clock_id = CLOCK_PROCESS_CPUTIME_ID;
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (!strcmp(rows[i].name, argv[1]))
 			return bw_run(start, (void *)&rows[i]);

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -20,7 +21,16 @@ const (
 
 var start = time.Now()
 
-func now() float64 { return float64(time.Since(start).Nanoseconds()) }
+var oneP bool
+
+func now() float64 {
+	if !oneP {
+		return float64(time.Since(start).Nanoseconds())
+	}
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return float64(u.Utime.Nano() + u.Stime.Nano())
+}
 
 func buffer(int) float64 {
 	t := now()
@@ -272,6 +282,7 @@ func main() {
 	}
 	procs, _ := strconv.Atoi(os.Args[2])
 	runtime.GOMAXPROCS(procs)
+	oneP = procs == 1
 	r, ok := rows[os.Args[1]]
 	if !ok {
 		os.Exit(77)
