@@ -112,6 +112,7 @@ bw-lib-src := \
 	userlib/src/sched/ticker.c \
 	userlib/src/sched/timer.c \
 	userlib/src/sched/waiter.c \
+	userlib/src/sched/waitlock.c \
 	userlib/src/heap/anchor.c \
 	userlib/src/heap/copy.c \
 	userlib/src/heap/sizeclass.c \
@@ -161,7 +162,6 @@ bw-lib-src := \
 	userlib/src/lang/chan_make.c \
 	userlib/src/lang/chan_timer.c \
 	userlib/src/lang/cond.c \
-	userlib/src/lang/lock.c \
 	userlib/src/lang/mutex.c \
 	userlib/src/lang/rwmutex.c \
 	userlib/src/lang/select.c \

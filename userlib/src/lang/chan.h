@@ -30,8 +30,8 @@
 #include "burrow/barrier.h"
 #include "burrow/chan.h"
 #include "caller.h"
-#include "lock.h"
 #include "sched/waiter.h"
+#include "sched/waitlock.h"
 
 /**
  * struct bw_chan - a channel
@@ -208,7 +208,7 @@ static inline bool bw_chan_may_send(const struct bw_chan *c)
 	bool ready;
 
 	if (c->cap)
-		/* before @closed is looked at; pairs with bw_word_unlock() */
+		/* before @closed is looked at; pairs with bw_waiters_unlock_word() */
 		ready = smp_load_acquire(&c->nr) < c->cap;
 	else
 		/* the same */
@@ -221,7 +221,7 @@ static inline bool bw_chan_may_recv(const struct bw_chan *c)
 	bool ready;
 
 	if (c->cap)
-		/* before @closed is looked at; pairs with bw_word_unlock() */
+		/* before @closed is looked at; pairs with bw_waiters_unlock_word() */
 		ready = !!smp_load_acquire(&c->nr);
 	else
 		/* the same */

@@ -19,7 +19,7 @@ static void unlock(struct bw_cond *c)
 {
 	if (BW_DEBUG)
 		bw_lock_rank_pop(BW_RANK_COND);
-	bw_word_unlock(&c->bw_waiting.bw_lock);
+	bw_waiters_unlock_word(&c->bw_waiting.bw_lock);
 }
 
 static bool commit_unlock(struct bw_g *g, void *arg)

@@ -194,7 +194,7 @@ static void unlock_all(const struct sel *s)
 		do
 			next = at(s, i++);
 		while (next == c);
-		bw_word_unlock(&c->lock);
+		bw_waiters_unlock_word(&c->lock);
 	}
 }
 

@@ -12,8 +12,8 @@
 
 #include "burrow/sync.h"
 #include "caller.h"
-#include "lock.h"
 #include "sched/waiter.h"
+#include "sched/waitlock.h"
 
 static_assert(sizeof(struct bw_waiting) ==
 	      8 + sizeof(struct bw_waitlist), "one and the same");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* waiter: see waiter.h */
 #include "waiter.h"
+#include "waitlock.h"
 
 void bw_waiters_ready(struct bw_waiter *w)
 {
@@ -16,7 +17,7 @@ static bool commit_unlock(struct bw_g *g, void *lock)
 {
 	if (BW_DEBUG)
 		bw_lock_rank_pop(BW_RANK_WAITERS);
-	bw_word_unlock(lock);
+	bw_waiters_unlock_word(lock);
 	return true;
 }
 
@@ -42,9 +43,9 @@ int bw_waiter_park(struct bw_waiter *w, const char *reason, u64 deadline)
 	int err = bw_waiters_park(w, commit_unlock, lock, reason, deadline);
 
 	if (unlikely(err)) {
-		bw_word_lock(lock);
+		bw_waiters_lock_word(lock);
 		bw_waiter_del(w);
-		bw_word_unlock(lock);
+		bw_waiters_unlock_word(lock);
 	}
 	return err;
 }
@@ -59,9 +60,9 @@ bool bw_waiters_drop(struct bw_g *g)
 	struct bw_waiter *w;
 
 	for (w = g->waiting; w; w = w->also) {
-		bw_word_lock(w->lock);
+		bw_waiters_lock_word(w->lock);
 		was = bw_waiter_del(w);
-		bw_word_unlock(w->lock);
+		bw_waiters_unlock_word(w->lock);
 		if (parked && !w->ticket && !was)
 			return false;
 	}
