@@ -207,13 +207,14 @@ static double lock(long n)
 
 static void fighter(void *arg)
 {
-	long i, k;
+	long i, k, x;
 
 	for (i = 0; i < N / 4; i++) {
 		bw_mutex_lock(&mutex);
+		x = worked;
 		for (k = 0; k < 20; k++)
-			__atomic_store_n(&worked, worked * 5 + k,
-					 __ATOMIC_RELAXED);
+			x = x * 5 + k;
+		worked = x;
 		bw_mutex_unlock(&mutex);
 	}
 	bw_waitgroup_done(&all);

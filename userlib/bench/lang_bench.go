@@ -231,9 +231,11 @@ func lock(int) float64 {
 var worked int
 
 func work() {
+	x := worked
 	for i := 0; i < 20; i++ {
-		worked = worked*5 + i
+		x = x*5 + i
 	}
+	worked = x
 }
 
 func fight(int) float64 {
