@@ -409,13 +409,27 @@ func loop() float64 {
 	return median(v)
 }
 
+func cpuNow() float64 {
+	var u syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return float64(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// CPU time of the process in a second in which everybody waits.
+func idle() float64 {
+	time.Sleep(10 * time.Millisecond)
+	t := cpuNow()
+	time.Sleep(time.Second)
+	return (cpuNow() - t) / 1000
+}
+
 var rows = map[string]func() float64{
 	"create": create, "join": join, "yield": yield, "ping": ping,
 	"ping-threads": pingThreads, "fan": fan, "fib": doFib,
 	"skynet":    func() float64 { return skynetOf(100000) },
 	"skynet-1M": func() float64 { return skynetOf(1000000) },
 	"sort": doSort, "parked": doParked, "parked-bytes": parkedBytes,
-	"wake": wake, "timer": timer, "loop": loop,
+	"wake": wake, "timer": timer, "loop": loop, "idle": idle,
 	"block4":  func() float64 { return kept(4) },
 	"block16": func() float64 { return kept(16) },
 }

@@ -48,6 +48,7 @@ ROWS = {
     "block16": ("kept", "%", (2,), 90),
     "timer": ("kernel", "ns", (1,), None),
     "loop": ("own", "ns", (1, 2), None),
+    "idle": ("own", "us", (2,), 1000),
 }
 NOT_SLOWER = ("create", "join", "yield", "ping", "fan")
 

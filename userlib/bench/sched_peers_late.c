@@ -226,7 +226,27 @@ static double do_loop(void)
 	return median(sample, 5);
 }
 
+static double cpu_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+/* CPU time of the process in a second in which every G waits. */
+static double do_idle(void)
+{
+	double t;
+
+	bw_sleep(10000000);
+	t = cpu_now();
+	bw_sleep(1000000000);
+	return (cpu_now() - t) / 1000;
+}
+
 const struct row late_rows[] = {
+	{ "idle", do_idle },
 	{ "wake", do_wake },
 	{ "wake-thread", do_wake_thread },
 	{ "block4", do_block4 },
