@@ -15,6 +15,7 @@
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
 #@ bench-gc	binary-trees, marking and barriers of the collector
+#@ bench-gc-peers	the collector beside Go's and bdwgc (downloads)
 #@ bench-alloc-pairs	bw_alloc() and bw_free() beside libc's
 #@ bench-alloc	bw_alloc() against Go's new, bdwgc and mimalloc (downloads)
 #@ install, uninstall	below DESTDIR and PREFIX
@@ -494,6 +495,12 @@ bench-gc: $(O)/bench/gc_bench
 	@BURROW_GC=100 $< trees 18
 	@$< mark
 	@$< store
+
+# BENCH_GC='-r 3 trees:18' chooses. Peers come into the cache; what cannot be had
+# is left out, with the reason. Rows with 1 GiB alive take 3 GiB of memory.
+.PHONY: bench-gc-peers
+bench-gc-peers: $(O)/libburrow.a
+	@userlib/bench/gc_peers.sh $(O)/bench $< $(BENCH_GC)
 
 bw-dest = $(DESTDIR)$(PREFIX)
 .PHONY: install uninstall
