@@ -20,6 +20,7 @@
 #include "heap.h"
 
 #define MAP_BATCH	32U
+#define ROOM_ORDER	1U	/* a page table, and one that holds it */
 
 struct page **bw_slot_locked(struct bw_view *view, u32 frame)
 {
@@ -71,6 +72,7 @@ int bw_chunk_get(struct bw_view *view, u32 frame, gfp_t gfp)
  * @new:	bit i: page[i] was fresh until it filled the slot
  * @fresh:	frames allocated and charged, not yet in a slot
  * @page:	what the slots hold, with a reference of our own
+ * @room:	given back before page tables are asked for, or NULL
  */
 struct batch {
 	struct bw_view *view;
@@ -81,6 +83,7 @@ struct batch {
 	u32 new;
 	struct page *fresh[MAP_BATCH];
 	struct page *page[MAP_BATCH];
+	struct page *room;
 };
 
 /* The heap page that frame @i of the batch is part of. */
@@ -128,6 +131,33 @@ static int batch_alloc(struct batch *b, u32 missing, gfp_t gfp)
 		b->fresh[b->nr_fresh++] = page;
 	}
 	return 0;
+}
+
+/*
+ * A page table that the memory cgroup has no room for calls the OOM killer: the
+ * kernel asks for it in its own way. Each chunk of slots has one page table. Where
+ * it may not be there yet, room is found first, in our way, which may fail, and is
+ * given up at the last moment. The cgroup keeps what is uncharged on a CPU for the
+ * next charge there, so that is where it goes but for a migration or a thief.
+ */
+static int batch_find_room(struct batch *b, gfp_t gfp)
+{
+	u32 chunk = b->frame / BW_SLOT_CHUNK;
+
+	BUILD_BUG_ON(BW_SLOT_CHUNK != PTRS_PER_PTE);
+	BUILD_BUG_ON(BW_DATA_CHUNKS > BITS_PER_TYPE(b->view->tables));
+	if (b->room || gfp != BW_GFP_CALL ||
+	    READ_ONCE(b->view->tables) & 1U << chunk)
+		return 0;
+	b->room = alloc_pages(gfp, ROOM_ORDER);
+	return b->room ? 0 : -ENOMEM;
+}
+
+static void batch_give_room(struct batch *b)
+{
+	if (b->room)
+		__free_pages(b->room, ROOM_ORDER);
+	b->room = NULL;
 }
 
 /*
@@ -266,6 +296,7 @@ static int batch_insert(struct batch *b, struct vm_area_struct *vma)
 	u32 i, n;
 	int err;
 
+	batch_give_room(b);
 	/* one more than the slot's and the entries': batch_fill_locked()'s */
 	if (b->nr == 1)
 		return batch_insert_run(b, vma, 0, 1,
@@ -283,6 +314,15 @@ static int batch_insert(struct batch *b, struct vm_area_struct *vma)
 			return err;
 	}
 	return 0;
+}
+
+static void batch_note_table(struct batch *b)
+{
+	u32 bit = 1U << b->frame / BW_SLOT_CHUNK;
+
+	lockdep_assert_held(&b->view->arena->heap->insert);
+	if (!(b->view->tables & bit))
+		WRITE_ONCE(b->view->tables, b->view->tables | bit);
 }
 
 /*
@@ -308,6 +348,7 @@ int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 	b.frame = frame;
 	b.nr = nr;
 	b.nr_fresh = 0;
+	b.room = NULL;
 	do {
 		missing = batch_count_missing(&b);
 		if (!vma) {
@@ -318,7 +359,9 @@ int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 			if (!vma)
 				break;
 		}
-		err = batch_alloc(&b, missing, gfp);
+		err = batch_find_room(&b, gfp);
+		if (!err)
+			err = batch_alloc(&b, missing, gfp);
 		if (err)
 			break;
 		mutex_lock(&heap->insert);
@@ -327,10 +370,13 @@ int bw_frames_map(struct bw_view *view, struct vm_area_struct *vma, u32 frame,
 		spin_unlock(&heap->lock);
 		if (!err) {
 			err = batch_insert(&b, vma);
+			if (!err)
+				batch_note_table(&b);
 			batch_done(&b);
 		}
 		mutex_unlock(&heap->insert);
 	} while (err == -EAGAIN);
+	batch_give_room(&b);
 	if (b.nr_fresh)
 		batch_free_fresh(&b);
 	return err;

@@ -56,6 +56,11 @@
 /* Ioctls answer ENOMEM; only a fault may wake the OOM killer. */
 #define BW_GFP_CALL	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define BW_GFP_FAULT	GFP_KERNEL_ACCOUNT
+/*
+ * What is freed before the call returns is not charged: who gives memory back at a
+ * cgroup's limit needs to say what.
+ */
+#define BW_GFP_SHORT	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 
 struct bw_heap;
 struct bw_piece;
@@ -66,6 +71,8 @@ struct bw_written;
  * @arena:	whose							[const]
  * @kind:	which							[const]
  * @nr_vmas:	1 while mapped, 2 within mremap()	[heap->lock]
+ * @tables:	bit i: what is in chunk[i] was mapped, so that there is a page
+ *		table for it				[insert, atomic]
  * @chunk:	slots, a page of them at a time; K-words have none.
  *		pointers: [heap->lock], set once under insert
  */
@@ -73,6 +80,7 @@ struct bw_view {
 	struct bw_arena *arena;
 	enum burrow_mmap_kind kind;
 	unsigned int nr_vmas;
+	u32 tables;
 	struct page **chunk[BW_DATA_CHUNKS];
 };
 
@@ -283,6 +291,11 @@ void bw_pages_empty(struct bw_heap *heap, u32 page, u32 npages,
 /* stack.c */
 int bw_stack_prepare(struct bw_heap *heap, const struct burrow_span_ref *ref,
 		     u32 nr, u32 npages, bool populate, u32 *done);
+
+/* uwords.c */
+int bw_uwords_prepare(struct bw_heap *heap, u32 kind,
+		      const struct burrow_span_ref *ref, u32 nr, u32 npages,
+		      u32 *done);
 
 /* huge.c */
 bool bw_view_is_huge(const struct bw_view *view);

@@ -31,6 +31,7 @@ static int call_query(struct bw_call *call)
 			  BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP |
 			  BURROW_FEAT_STACK | BURROW_FEAT_EVENTS |
 			  BURROW_FEAT_RESIZE | BURROW_FEAT_MOVE |
+			  BURROW_FEAT_UWORDS | BURROW_FEAT_ROOM |
 			  (BW_CAN_HUGE ? BURROW_FEAT_HUGE : 0) |
 			  (BW_CAN_HARVEST ? BURROW_FEAT_HARVEST : 0);
 	q->out_page_shift = BURROW_PAGE_SHIFT;
@@ -129,6 +130,31 @@ static int call_heap_harvest(struct bw_call *call)
 	return err;
 }
 
+/*
+ * What can be had in our way, and is given back, can be had in the kernel's: the
+ * cgroup keeps what is uncharged on a CPU for the next charge there.
+ */
+static int call_heap_room(struct bw_call *call)
+{
+	struct page *page[BURROW_MAX_ROOM / PAGE_SIZE];
+	u64 bytes = call->arg.heap_room.bytes;
+	u32 nr = 0, want;
+
+	if (!bytes || bytes > BURROW_MAX_ROOM)
+		return -EINVAL;
+	want = DIV_ROUND_UP(bytes, PAGE_SIZE);
+	while (nr < want) {
+		page[nr] = alloc_page(BW_GFP_CALL);
+		if (!page[nr])
+			break;
+		nr++;
+	}
+	want -= nr;
+	while (nr)
+		__free_page(page[--nr]);
+	return want ? -ENOMEM : 0;
+}
+
 static int call_arena_add(struct bw_call *call)
 {
 	struct burrow_arena_add *a = &call->arg.arena_add;
@@ -216,9 +242,10 @@ static const struct call_type call_types[] = {
 	CALL(HEAP_LIMIT, heap_limit, 0, .fn = call_heap_limit),
 	CALL(HEAP_EVENTS, heap_events, 0, .fn = call_heap_events),
 	CALL(HEAP_HARVEST, heap_harvest, 0, .fn = call_heap_harvest),
+	CALL(HEAP_ROOM, heap_room, 0, .fn = call_heap_room),
 	CALL(ARENA_ADD, arena_add, 0, .fn = call_arena_add),
-	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE,
-	     .fn = bw_call_span_alloc),
+	CALL(SPAN_ALLOC, span_alloc, BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE |
+	     BURROW_ALLOC_UWORDS, .fn = bw_call_span_alloc),
 	CALL(SPAN_FREE, span_free, BURROW_FREE_RECLAIM,
 	     .fn = bw_call_span_free),
 	CALL(SPAN_RECLAIM, span_reclaim, 0, .fn = bw_call_span_reclaim),

@@ -28,6 +28,7 @@ struct bw_call {
 		struct burrow_heap_limit heap_limit;
 		struct burrow_heap_events heap_events;
 		struct burrow_heap_harvest heap_harvest;
+		struct burrow_heap_room heap_room;
 		struct burrow_arena_add arena_add;
 		struct burrow_span_alloc span_alloc;
 		struct burrow_span_free span_free;

@@ -33,7 +33,7 @@ static int check_batch(u32 nr)
 /* The caller's vector: in @few if it fits there, else allocated. */
 static void *vector_get(u64 uptr, u32 nr, size_t size, void *few)
 {
-	void *v = nr <= FEW ? few : kvmalloc_array(nr, size, BW_GFP_CALL);
+	void *v = nr <= FEW ? few : kvmalloc_array(nr, size, BW_GFP_SHORT);
 
 	if (!v)
 		return ERR_PTR(-ENOMEM);
@@ -148,10 +148,9 @@ static int group_populate(struct bw_heap *heap, bool huge, u32 npages,
 	return err;
 }
 
-/* What a group needs before it is the caller's. @full: how many have it. */
-static int group_prepare(struct bw_heap *heap,
-			 const struct burrow_span_alloc *a,
-			 const struct burrow_span_ref *ref, u32 nr, u32 *full)
+/* The memory of its spans. @full: how many have it. */
+static int group_fill(struct bw_heap *heap, const struct burrow_span_alloc *a,
+		      const struct burrow_span_ref *ref, u32 nr, u32 *full)
 {
 	bool lazy = a->flags & BURROW_ALLOC_LAZY;
 
@@ -160,6 +159,23 @@ static int group_prepare(struct bw_heap *heap,
 		return bw_stack_prepare(heap, ref, nr, a->npages, !lazy, full);
 	return lazy ? 0 : group_populate(heap, a->flags & BURROW_ALLOC_HUGE,
 					 a->npages, ref, nr, full);
+}
+
+/*
+ * What a group needs before it is the caller's. U-words first: they stay, and
+ * who has none has no use for the memory.
+ */
+static int group_prepare(struct bw_heap *heap,
+			 const struct burrow_span_alloc *a,
+			 const struct burrow_span_ref *ref, u32 nr, u32 *full)
+{
+	int err, short_of = 0;
+
+	if (a->flags & BURROW_ALLOC_UWORDS)
+		short_of = bw_uwords_prepare(heap, a->kind, ref, nr, a->npages,
+					     &nr);
+	err = group_fill(heap, a, ref, nr, full);
+	return err ? err : short_of;
 }
 
 static int spans_alloc(struct bw_heap *heap,
@@ -213,7 +229,7 @@ int bw_call_span_alloc(struct bw_call *call)
 	if (err)
 		return err;
 	if (a->nr > FEW)
-		ref = kvmalloc_array(a->nr, sizeof(*ref), BW_GFP_CALL);
+		ref = kvmalloc_array(a->nr, sizeof(*ref), BW_GFP_SHORT);
 	if (!ref)
 		return -ENOMEM;
 	err = -EINTR;

@@ -233,9 +233,9 @@ int bw_call_span_sweep(struct bw_call *call)
 	BUILD_BUG_ON(sizeof(long) != sizeof(u64));
 	if (!a->nr || a->nr > BW_MAX_BATCH)
 		return -EINVAL;
-	ref = kvmalloc_array(a->nr, sizeof(*ref), BW_GFP_CALL);
+	ref = kvmalloc_array(a->nr, sizeof(*ref), BW_GFP_SHORT);
 	s.ref = ref;
-	s.freed = kvcalloc(BITS_TO_LONGS(a->nr), sizeof(long), BW_GFP_CALL);
+	s.freed = kvcalloc(BITS_TO_LONGS(a->nr), sizeof(long), BW_GFP_SHORT);
 	if (ref && s.freed)
 		err = sweep_call(call, &s);
 	kvfree(s.freed);

@@ -305,6 +305,7 @@ void bw_frames_drop(struct bw_view *view)
 	struct bw_heap *heap = view->arena->heap;
 	u32 c;
 
+	WRITE_ONCE(view->tables, 0);
 	for (c = 0; c < BW_DATA_CHUNKS; c++) {
 		struct page **chunk;
 		u32 i, nr = 0, freed = 0, units = 0;

@@ -381,7 +381,8 @@ TEST(query_tells_the_numbers_of_layout_h)
 			    BURROW_FEAT_PARK | BURROW_FEAT_FORK |
 			    BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP |
 			    BURROW_FEAT_STACK | BURROW_FEAT_EVENTS |
-			    BURROW_FEAT_RESIZE | BURROW_FEAT_MOVE;
+			    BURROW_FEAT_RESIZE | BURROW_FEAT_MOVE |
+			    BURROW_FEAT_UWORDS | BURROW_FEAT_ROOM;
 	struct burrow_query q;
 	int fd = device_open();
 

@@ -306,6 +306,13 @@ static inline int heap_stats(int fd, struct burrow_heap_stats *out)
 	return call(fd, BURROW_IOC_HEAP_STATS, out);
 }
 
+static inline int room(const struct heap *h, __u64 bytes)
+{
+	struct burrow_heap_room arg = { .size = sizeof(arg), .bytes = bytes };
+
+	return call(h->fd, BURROW_IOC_HEAP_ROOM, &arg);
+}
+
 static inline int device_query(int fd, struct burrow_query *out)
 {
 	memset(out, 0, sizeof(*out));

@@ -26,6 +26,7 @@ union call_arg {
 	struct burrow_heap_limit heap_limit;
 	struct burrow_heap_events heap_events;
 	struct burrow_heap_harvest heap_harvest;
+	struct burrow_heap_room heap_room;
 	struct burrow_arena_add arena_add;
 	struct burrow_span_alloc span_alloc;
 	struct burrow_span_free span_free;
@@ -97,6 +98,12 @@ static void fill_heap_limit(struct bed *bed, union call_arg *arg)
 static void fill_heap_harvest(struct bed *bed, union call_arg *arg)
 {
 	arg->heap_harvest.bits = U64(bed->bits);
+}
+
+static void fill_heap_room(struct bed *bed, union call_arg *arg)
+{
+	(void)bed;
+	arg->heap_room.bytes = 1;
 }
 
 static void fill_arena_add(struct bed *bed, union call_arg *arg)
@@ -177,10 +184,11 @@ static const struct call_row call_all[] = {
 	CALL_ROW(HEAP_EVENTS, heap_events, 0, true, false, fill_nothing),
 	CALL_ROW(HEAP_HARVEST, heap_harvest, 0, true, false,
 		 fill_heap_harvest),
+	CALL_ROW(HEAP_ROOM, heap_room, 0, false, false, fill_heap_room),
 	CALL_ROW(ARENA_ADD, arena_add, 0, true, true, fill_arena_add),
 	CALL_ROW(SPAN_ALLOC, span_alloc,
-		 BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE, true, true,
-		 fill_span_alloc),
+		 BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE | BURROW_ALLOC_UWORDS,
+		 true, true, fill_span_alloc),
 	CALL_ROW(SPAN_FREE, span_free, BURROW_FREE_RECLAIM, true, false,
 		 fill_span_free),
 	CALL_ROW(SPAN_RECLAIM, span_reclaim, 0, true, false,

@@ -52,6 +52,11 @@ static int call_events(struct bed *b)
 	return r ? r : (int)arg.out_events;
 }
 
+static int call_room(struct bed *b)
+{
+	return room(&b->h, BURROW_MAX_ROOM);
+}
+
 /* Once it has succeeded it is no longer the first, which says "all". */
 static int call_harvest(struct bed *b)
 {
@@ -106,6 +111,12 @@ static int call_alloc_lazy(struct bed *b)
 {
 	return call_alloc(b, 3, SPAN_PAGES, BURROW_KIND_MANUAL,
 			  BURROW_ALLOC_LAZY);
+}
+
+static int call_alloc_words(struct bed *b)
+{
+	return call_alloc(b, 3, SPAN_PAGES, BURROW_KIND_SCAN,
+			  BURROW_ALLOC_LAZY | BURROW_ALLOC_UWORDS);
 }
 
 static int call_alloc_batch(struct bed *b)
@@ -485,6 +496,7 @@ static const struct row ioctl_rows[] = {
 	    .is_right = event_is_not_lost),
 	ROW_MEM("HEAP_HARVEST", call_harvest, .prepare = prepare_few,
 		.is_right = all_is_told_once),
+	ROW_MEM("HEAP_ROOM", call_room),
 	ROW_MEM("ARENA_ADD", call_arena, .arenas = 1,
 		.is_right = arena_can_be_had),
 	ROW_MEM("ARENA_ADD, stacks", call_stack_arena, .arenas = 1,
@@ -494,6 +506,8 @@ static const struct row ioctl_rows[] = {
 	ROW_MEM("SPAN_ALLOC, 24 spans", call_alloc_many, .spans = 1,
 		.is_right = spans_are_good),
 	ROW_MEM("SPAN_ALLOC, lazy", call_alloc_lazy, .spans = 1,
+		.is_right = spans_are_good),
+	ROW_MEM("SPAN_ALLOC, lazy, U-words", call_alloc_words, .spans = 1,
 		.is_right = spans_are_good),
 	ROW_MEM("SPAN_ALLOC, a batch, lazy", call_alloc_batch, .spans = 1,
 		.is_right = spans_are_good),

@@ -85,6 +85,8 @@ enum burrow_mmap_kind {
 #define BURROW_FEAT_HARVEST	(1ULL << 9)	/* x86-64 */
 #define BURROW_FEAT_RESIZE	(1ULL << 10)
 #define BURROW_FEAT_MOVE	(1ULL << 11)
+#define BURROW_FEAT_UWORDS	(1ULL << 12)	/* they come with the span, too */
+#define BURROW_FEAT_ROOM	(1ULL << 13)
 
 struct burrow_query {
 	__u32 size;
@@ -143,6 +145,7 @@ struct burrow_range {
  */
 #define BURROW_ALLOC_LAZY	(1U << 0)
 #define BURROW_ALLOC_HUGE	(1U << 1)
+#define BURROW_ALLOC_UWORDS	(1U << 2)
 
 struct burrow_span_alloc {
 	__u32 size;
@@ -163,6 +166,12 @@ struct burrow_span_alloc {
  * 2 MiB of them are one block of memory behind one entry; ENOMEM may mean that
  * there is no such block. Live ranges are reclaimed in whole units only
  * (EINVAL), free ones as far as whole units lie inside.
+ *
+ * With BURROW_ALLOC_UWORDS the U-words that a runtime writes to are there when the
+ * call returns, also with BURROW_ALLOC_LAZY: the owner words of the pages; alloc
+ * bits, and mark bits where the kind is swept, in the place of a span's first page;
+ * for BURROW_KIND_SCAN the pointer bits of all. What else there is comes by touch,
+ * which at the limit of a memory cgroup is no call that says ENOMEM.
  *
  * Spans of BURROW_KIND_STACK come from stack arenas, are at least three pages
  * long and grow downwards: the lowest BURROW_GUARD_PAGES are SIGSEGV, the 4 KiB
@@ -386,6 +395,19 @@ struct burrow_heap_harvest {
 	__u32 out_pad;
 };
 
+/*
+ * HEAP_ROOM: is there room for so many bytes of whatever memory the caller is going
+ * to touch next? ENOMEM where the touch would call the OOM killer of a memory
+ * cgroup. Nothing is kept: another process or thread may be there first.
+ */
+#define BURROW_MAX_ROOM		(1UL << 16)
+
+struct burrow_heap_room {
+	__u32 size;
+	__u32 flags;			/* 0 */
+	__u64 bytes;			/* 1 to BURROW_MAX_ROOM */
+};
+
 /* No size in the number: it stays the same when the struct grows. */
 #define BURROW_IOC_QUERY		_IO(BURROW_IOC_MAGIC, 0x00)
 #define BURROW_IOC_HEAP_SETUP		_IO(BURROW_IOC_MAGIC, 0x01)
@@ -394,6 +416,7 @@ struct burrow_heap_harvest {
 #define BURROW_IOC_HEAP_LIMIT		_IO(BURROW_IOC_MAGIC, 0x04)
 #define BURROW_IOC_HEAP_EVENTS		_IO(BURROW_IOC_MAGIC, 0x05)
 #define BURROW_IOC_HEAP_HARVEST		_IO(BURROW_IOC_MAGIC, 0x06)
+#define BURROW_IOC_HEAP_ROOM		_IO(BURROW_IOC_MAGIC, 0x07)
 #define BURROW_IOC_ARENA_ADD		_IO(BURROW_IOC_MAGIC, 0x08)
 #define BURROW_IOC_SPAN_ALLOC		_IO(BURROW_IOC_MAGIC, 0x10)
 #define BURROW_IOC_SPAN_FREE		_IO(BURROW_IOC_MAGIC, 0x11)
