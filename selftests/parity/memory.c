@@ -42,9 +42,9 @@ static void arguments(void)
 		{ .npages = 257, .flags = BURROW_ALLOC_HUGE },
 		{ .npages = 256, .flags = BURROW_ALLOC_HUGE },
 		{ .npages = 1, .kind = BURROW_NR_KINDS },
-		{ .npages = 1, .flags = 4 },
+		{ .npages = 1, .flags = 8 },
 		{ .npages = 1, .flags = 1U << 31 },
-		{ .npages = 0, .kind = BURROW_NR_KINDS, .flags = 4 },
+		{ .npages = 0, .kind = BURROW_NR_KINDS, .flags = 8 },
 		{ .npages = 0, .kind = BURROW_NR_KINDS },
 	};
 	static const struct burrow_range ranges[] = {

@@ -16,7 +16,7 @@
 #define GOOD_FEATURES \
 	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK | \
 	 BURROW_FEAT_FORK | BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP | \
-	 BURROW_FEAT_STACK)
+	 BURROW_FEAT_STACK | BURROW_FEAT_UWORDS | BURROW_FEAT_ROOM)
 
 /* How the module that is played behaves. */
 static struct play {
@@ -24,6 +24,7 @@ static struct play {
 	struct burrow_query query;
 	int setup_errno;
 	int stats_errno;
+	int room_errno;
 	u32 nr_setup;
 	u32 nr_arena_add;
 	u32 arena_kind;
@@ -51,6 +52,9 @@ static int play_ioctl(unsigned long nr, void *arg)
 		return 0;
 	case BURROW_IOC_HEAP_STATS:
 		errno = play.stats_errno;
+		return errno ? -1 : 0;
+	case BURROW_IOC_HEAP_ROOM:
+		errno = play.room_errno;
 		return errno ? -1 : 0;
 	default:
 		errno = ENOTTY;
@@ -166,6 +170,8 @@ static void a_module_that_lacks_a_feature_is_refused(void)
 	u32 i;
 
 	for (i = 0; GOOD_FEATURES >> i; i++) {
+		if (!(GOOD_FEATURES >> i & 1))
+			continue;
 		play_a_good_module();
 		play.query.out_features = ~(1ULL << i);
 		snprintf(says, sizeof(says), "lacks features 0x%x that",
@@ -213,6 +219,13 @@ static void an_arena_that_cannot_be_mapped_is_not_asked_for_twice(void)
 	EXPECT(play.nr_arena_add == 1);
 	EXPECT(bw_heap_arena_add(heap, 3, NULL) == -ENODEV);
 	EXPECT(play.nr_arena_add == 2);
+	/* nor one for whose mappings there was no room */
+	play.room_errno = ENOMEM;
+	EXPECT(bw_heap_arena_add(heap, 2, NULL) == -ENOMEM);
+	EXPECT(bw_heap_arena_add(heap, 2, NULL) == -ENOMEM);
+	play.room_errno = 0;
+	EXPECT(bw_heap_arena_add(heap, 2, NULL) == -ENODEV);
+	EXPECT(play.nr_arena_add == 3);
 	EXPECT(!bw_heap_umeta(heap, 0));
 	bw_heap_close(heap);
 }

@@ -81,8 +81,11 @@ static void a_backend_that_fails_leaves_a_region_that_goes_on(void)
 	u32 nth, i, got = 0;
 
 	for (nth = 3; nth < 12; nth++) {
-		/* steps 1 to 3: no arena, an arena, the first piece */
-		if (bw_backend_open_failnth(rig_backend(0, false), nth + 1,
+		/*
+		 * steps 1 to 6: room for descriptors, three times; no arena, an
+		 * arena, the first piece
+		 */
+		if (bw_backend_open_failnth(rig_backend(0, false), nth + 4,
 					    -EIO, &be))
 			exit(1);
 		h = rig_mheap_on(be);

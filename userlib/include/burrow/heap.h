@@ -141,7 +141,9 @@ int bw_heap_arena_add_kind(struct bw_heap *heap, uint32_t kind, uint32_t index,
  * @flags:	BURROW_ALLOC_LAZY: pages come with the first touch, otherwise
  *		they are there when the call returns. BURROW_ALLOC_HUGE: memory
  *		in units of 2 MiB where the system has them; @npages is then a
- *		multiple of BURROW_HUGE_PAGES (EINVAL), and so is the first page
+ *		multiple of BURROW_HUGE_PAGES (EINVAL), and so is the first page.
+ *		BURROW_ALLOC_UWORDS: in kernel mode U-words that the caller is
+ *		going to write to are there, too (<burrow/burrow.h>)
  */
 struct bw_span_want {
 	uint32_t npages;

@@ -105,6 +105,13 @@ struct bw_backend_ops {
 	/* About so many bytes of lazy memory, oldest first; *got were had. */
 	int (*lazy_reclaim)(struct bw_backend *be, u64 bytes, u64 *got);
 
+	/*
+	 * Is there room for so many bytes, BURROW_MAX_ROOM at most, that the
+	 * caller is about to touch? 0: yes, and another may be there first;
+	 * -ENOMEM; -EOPNOTSUPP: who touches will see.
+	 */
+	int (*room)(struct bw_backend *be, u64 bytes);
+
 	int (*stats)(struct bw_backend *be, struct burrow_heap_stats *out);
 
 	/* The lowest free slot. -EMFILE; -ENOMEM */

@@ -28,7 +28,7 @@
 #define FEATURES_NEEDED \
 	(BURROW_FEAT_POPULATE | BURROW_FEAT_RECLAIM | BURROW_FEAT_PARK | \
 	 BURROW_FEAT_FORK | BURROW_FEAT_SHRINK | BURROW_FEAT_SWEEP | \
-	 BURROW_FEAT_STACK)
+	 BURROW_FEAT_STACK | BURROW_FEAT_UWORDS | BURROW_FEAT_ROOM)
 
 /* Also where the heap is not, or not yet, this process's. */
 static int call_anyway(struct bw_backend *be, unsigned long nr, void *arg)
@@ -109,6 +109,19 @@ static int arena_map(struct bw_dev *dev, u32 kind, u32 index)
 	return err;
 }
 
+/* What the kernel takes for three mappings, it takes in its own way. */
+static int arena_map_in_room(struct bw_dev *dev, u32 kind, u32 index)
+{
+	struct burrow_heap_room room = {
+		.size = sizeof(room), .bytes = 4 * BW_SYS_PAGE,
+	};
+
+	if (!bw_dev_call(&dev->be, BURROW_IOC_HEAP_ROOM, &room))
+		return arena_map(dev, kind, index);
+	dev->stranded[kind][index / 64] |= 1ULL << (index % 64);
+	return -ENOMEM;
+}
+
 /* The stranded arena that will do for @index, or BURROW_ARENA_ANY. */
 static u32 stranded_get(struct bw_dev *dev, u32 kind, u32 index)
 {
@@ -150,7 +163,7 @@ static int dev_arena_add(struct bw_backend *be, u32 kind, u32 index,
 		got = arg.out_index;
 	}
 	if (!err)
-		err = arena_map(dev, kind, got);
+		err = arena_map_in_room(dev, kind, got);
 	if (!err) {
 		bw_window_set_arena(&be->window, got);
 		*out_index = got;
@@ -225,6 +238,13 @@ static int dev_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 
 	*got = err ? 0 : arg.out_bytes;
 	return err;
+}
+
+static int dev_room(struct bw_backend *be, u64 bytes)
+{
+	struct burrow_heap_room arg = { .size = sizeof(arg), .bytes = bytes };
+
+	return bw_dev_call(be, BURROW_IOC_HEAP_ROOM, &arg);
 }
 
 static int dev_stats(struct bw_backend *be, struct burrow_heap_stats *out)
@@ -426,6 +446,7 @@ static const struct bw_backend_ops dev_ops = {
 	.span_sweep	= dev_span_sweep,
 	.span_resize	= bw_dev_span_resize,
 	.lazy_reclaim	= dev_lazy_reclaim,
+	.room		= dev_room,
 	.stats		= dev_stats,
 	.thread_add	= dev_thread_add,
 	.thread_del	= dev_thread_del,

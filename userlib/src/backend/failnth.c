@@ -152,6 +152,15 @@ static int fail_lazy_reclaim(struct bw_backend *be, u64 bytes, u64 *got)
 	return f->inner->ops->lazy_reclaim(f->inner, bytes, got);
 }
 
+static int fail_room(struct bw_backend *be, u64 bytes)
+{
+	struct bw_failnth *f = to_failnth(be);
+
+	if (step_fails(f))
+		return f->err;
+	return f->inner->ops->room(f->inner, bytes);
+}
+
 static int fail_stats(struct bw_backend *be, struct burrow_heap_stats *out)
 {
 	struct bw_failnth *f = to_failnth(be);
@@ -212,6 +221,7 @@ static const struct bw_backend_ops failnth_ops = {
 	.span_sweep	= fail_span_sweep,
 	.span_resize	= fail_span_resize,
 	.lazy_reclaim	= fail_lazy_reclaim,
+	.room		= fail_room,
 	.stats		= fail_stats,
 	.thread_add	= fail_thread_add,
 	.thread_del	= fail_thread_del,

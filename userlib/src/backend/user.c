@@ -237,6 +237,14 @@ static void stats_locked(struct bw_user *u, struct burrow_heap_stats *out)
 	out->out_user_limit = ~0ULL;
 }
 
+/* The system promises more than it has: nobody can be asked. */
+static int user_room(struct bw_backend *be, u64 bytes)
+{
+	(void)be;
+	(void)bytes;
+	return -EOPNOTSUPP;
+}
+
 static int user_stats(struct bw_backend *be, struct burrow_heap_stats *out)
 {
 	struct bw_user *u = bw_to_user(be);
@@ -295,6 +303,7 @@ static const struct bw_backend_ops user_ops = {
 	.span_sweep	= bw_user_span_sweep,
 	.span_resize	= bw_user_span_resize,
 	.lazy_reclaim	= bw_user_lazy_reclaim,
+	.room		= user_room,
 	.stats		= user_stats,
 	.thread_add	= bw_user_thread_add,
 	.thread_del	= bw_user_thread_del,

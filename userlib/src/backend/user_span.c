@@ -18,7 +18,9 @@ static int check_batch(u32 nr)
 /* The module's check_alloc(). */
 static int check_alloc(const struct burrow_span_alloc *req, u32 nr)
 {
-	if (req->flags & ~(BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE))
+	/* U-words are any memory of the process's, and come by touch */
+	if (req->flags & ~(BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE |
+			   BURROW_ALLOC_UWORDS))
 		return -EOPNOTSUPP;
 	if (check_batch(nr) || !req->npages ||
 	    req->npages >= BURROW_MAX_PAGES ||

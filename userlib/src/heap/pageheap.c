@@ -239,6 +239,18 @@ static struct bw_mspan *spans_fetch(struct bw_mheap *h,
 	return first;
 }
 
+/* There was not even memory for a descriptor: spares and what is lazy go. */
+static u32 desc_after_all(struct bw_mheap *h, struct bw_list *descs)
+{
+	u32 nr;
+
+	bw_mheap_scavenge(h, ~0ULL);
+	bw_lock(&h->lock);
+	nr = bw_descs_take_locked(h, descs, 1);
+	bw_unlock(&h->lock);
+	return nr;
+}
+
 static struct bw_mspan *span_get(struct bw_mheap *h,
 				 const struct burrow_span_alloc *req)
 {
@@ -258,6 +270,8 @@ static struct bw_mspan *span_get(struct bw_mheap *h,
 		nr = batch_locked(h, sc, req->npages);
 	nr = s ? 0 : bw_descs_take_locked(h, &descs, nr);
 	bw_unlock(&h->lock);
+	if (!s && !nr)
+		nr = desc_after_all(h, &descs);
 	if (nr)
 		s = spans_fetch(h, req, &descs, nr);
 	if (!s)
@@ -272,8 +286,9 @@ struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
 			      u32 align)
 {
 	const struct burrow_span_alloc req = {
-		.flags = npages > BW_LAZY_PAGES || h->closes ?
-			 BURROW_ALLOC_LAZY : 0,
+		.flags = BURROW_ALLOC_UWORDS |
+			 (npages > BW_LAZY_PAGES || h->closes ?
+			  BURROW_ALLOC_LAZY : 0),
 		.npages = npages,
 		.align = align,
 		.kind = (u16)kind,
@@ -286,7 +301,8 @@ struct bw_mspan *bw_mspan_get(struct bw_mheap *h, u32 npages, u32 cls, u32 kind,
 struct bw_mspan *bw_mspan_get_huge(struct bw_mheap *h, u32 npages, u32 kind)
 {
 	const struct burrow_span_alloc req = {
-		.flags = BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE,
+		.flags = BURROW_ALLOC_LAZY | BURROW_ALLOC_HUGE |
+			 BURROW_ALLOC_UWORDS,
 		.npages = npages,
 		.kind = (u16)kind,
 	};

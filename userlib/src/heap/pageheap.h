@@ -260,6 +260,19 @@ u64 bw_mheap_scavenge(struct bw_mheap *h, u64 bytes);
 /* What a put does every BW_DECAY_NS; @now is CLOCK_MONOTONIC. */
 void bw_mheap_decay(struct bw_mheap *h, u64 now);
 
+/*
+ * [p, p + bytes), memory of the library's that nobody touched yet, is there; up to
+ * 32 KiB. False: there is none. In user mode it comes by touch, as any memory.
+ */
+bool bw_mheap_touch(struct bw_mheap *h, void *p, size_t bytes);
+
+/*
+ * There is room for a mapping of the library's, or a page. Asked before mmap(): what
+ * is mapped cannot be unmapped without memory, where the system made it a part of
+ * another mapping.
+ */
+bool bw_mheap_has_room(struct bw_mheap *h);
+
 /* The heap's lock is held meanwhile. False from @fn ends it. */
 void bw_mheap_each_span(struct bw_mheap *h,
 			bool (*fn)(struct bw_mspan *s, void *arg), void *arg);

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: MIT
-/* pageheap_desc: descriptors of spans, and what looks at all of them. */
+/*
+ * pageheap_desc: descriptors of spans, and what looks at all of them.
+ *
+ * Descriptors are ordinary memory, whose touch at the limit of a memory cgroup is
+ * killed. So it is asked for by the page, 32 of them at a time (bw_mheap_touch()).
+ */
 #include "base/sysmem.h"
 #include "pageheap_inside.h"
 
@@ -12,10 +17,46 @@ enum {
 	BAD_CENTRAL = 20,
 };
 
+#define PER_PAGE	(BW_SYS_PAGE / sizeof(struct bw_mspan))
+
+static_assert(BW_SPAN_SLOTS / 8 == sizeof(struct bw_mspan),
+	      "a page of @span and one of @freed are of the same descriptors");
+static_assert(offsetof(struct bw_mspan_chunk, freed) % BW_SYS_PAGE == 0 &&
+	      offsetof(struct bw_mspan_chunk, next) % BW_SYS_PAGE == 0,
+	      "both begin with a page, and so does what is behind them");
+
+/* Not a bit of a word is lost that another thread writes. */
+static void touch(u8 *p, size_t bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes; i += BW_SYS_PAGE)
+		fetch_or_relaxed(p + i, 0);
+}
+
+bool bw_mheap_touch(struct bw_mheap *h, void *p, size_t bytes)
+{
+	/* and a page table */
+	int err = h->be->ops->room(h->be, bytes + BW_SYS_PAGE);
+
+	if (!err)
+		touch(p, bytes);
+	return !err || err == -EOPNOTSUPP;
+}
+
+bool bw_mheap_has_room(struct bw_mheap *h)
+{
+	int err = h->be->ops->room(h->be, 4 * BW_SYS_PAGE);
+
+	return !err || err == -EOPNOTSUPP;
+}
+
 static bool chunk_add_locked(struct bw_mheap *h)
 {
-	struct bw_mspan_chunk *chunk = bw_sys_alloc(sizeof(*chunk));
+	struct bw_mspan_chunk *chunk = NULL;
 
+	if (bw_mheap_has_room(h))
+		chunk = bw_sys_alloc(sizeof(*chunk));
 	if (!chunk)
 		return false;
 	chunk->next = h->chunks;
@@ -34,6 +75,10 @@ static struct bw_mspan *desc_new_locked(struct bw_mheap *h)
 		chunk = h->chunks;
 	}
 	s = &chunk->span[chunk->used];
+	if (chunk->used % PER_PAGE == 0 &&
+	    (!bw_mheap_touch(h, s, BW_SYS_PAGE) ||
+	     !bw_mheap_touch(h, chunk->freed[chunk->used], BW_SYS_PAGE)))
+		return NULL;
 	s->freed = chunk->freed[chunk->used++];
 	s->window = BW_NO_WINDOW;
 	bw_lock_init(&s->lock, BW_RANK_MSPAN);

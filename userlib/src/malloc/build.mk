@@ -121,7 +121,8 @@ check-malloc: $(bw-malloc-so) $(bw-malloc-runs:%=$(O)/%) \
 	@bash userlib/tests/preload.sh $(O) $(RESULTS) $(bw-malloc-tests-preload)
 
 # For a machine with the module, and a VM: BURROW_MODE=kernel malloc_api_test.
-bw-malloc-static := $(bw-malloc-tests-preload:%=$(O)/static/%)
+bw-malloc-static := $(bw-malloc-tests-preload:%=$(O)/static/%) \
+	$(O)/static/malloc_oom_test
 
 # And what make bench-vm ONLY=malloc runs.
 -include $(O)/rel/userlib/bench/malloc_fault.d
@@ -133,6 +134,9 @@ $(O)/static/malloc_%: $(O)/rel/userlib/tests/malloc_%.o $(bw-malloc-obj-rel) \
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
+
+# It needs a backend that fails.
+$(O)/static/malloc_oom_test: $(bw-testobj-rel)
 
 $(O)/static/malloc_fault:
 	@mkdir -p $(@D)

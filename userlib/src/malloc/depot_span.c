@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* depot_span: the lower floor of the depot (depot.h). */
+#include "base/sysmem.h"
 #include "base/throw.h"
 #include "depot_span.h"
 #include "heap/mcache_hook.h"
@@ -9,6 +10,29 @@
 static size_t span_page(const struct bw_mspan *s)
 {
 	return ((uintptr_t)s->base - bw_pages.base) >> BURROW_PAGE_SHIFT;
+}
+
+/*
+ * A frame of bw_pages is the classes of 32 MiB. It is asked for before it is touched,
+ * as all such memory (pageheap_desc.c); who asks twice does no harm.
+ */
+static bool classes_are_there(const struct bw_mspan *s)
+{
+	static u64 there[BURROW_MAX_PAGES / BW_SYS_PAGE / 64] __aligned(4096);
+	size_t at = span_page(s) / BW_SYS_PAGE;
+	size_t last = (span_page(s) + s->npages - 1) / BW_SYS_PAGE;
+
+	for (; at <= last; at++) {
+		u64 bit = 1ULL << at % 64;
+
+		if (likely(READ_ONCE(there[at / 64]) & bit))
+			continue;
+		if (!bw_mheap_touch(bw_depots_heap(),
+				    bw_pages.cls + at * BW_SYS_PAGE, 1))
+			return false;
+		fetch_or_relaxed(&there[at / 64], bit);
+	}
+	return true;
 }
 
 /* D4 */
@@ -32,6 +56,10 @@ struct bw_mspan *bw_depot_span_get(struct bw_depot *d)
 			 BURROW_KIND_MANUAL, 0);
 	if (!s)
 		return NULL;
+	if (!classes_are_there(s)) {
+		bw_mspan_put(bw_depots_heap(), s);
+		return NULL;
+	}
 	bw_lock(&s->lock);
 	bw_mspan_format(s, mc->nelems, mc->size, mc->divmul);
 	s->first = 0;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* mag: see mag.h */
+#include <sys/mman.h>
+
 #include "base/lock.h"
 #include "base/sysmem.h"
+#include "depot.h"
 #include "mag.h"
 
 #define CHUNK_BYTES	65536U
+#define REFUSALS	1024U
 #define LINE_BYTES	64UL	/* longer ones begin at a line of the cache */
 
 /**
@@ -25,6 +29,9 @@ struct chunk {
  * @blank:	lists, by kind
  * @at:		memory of the first chunk that never was one ...
  * @left:	... and how many bytes
+ * @fresh:	from here on it was not touched, to the end of the chunk
+ * @refused:	so often nobody asks whether there is room: who is told "no" waited
+ *		for the kernel to look everywhere, and a thread does without
  */
 static struct pool {
 	struct bw_lock lock;
@@ -33,6 +40,8 @@ static struct pool {
 	struct bw_mag *blank[BW_MAG_KINDS];
 	char *at;
 	size_t left;
+	char *fresh;
+	u32 refused;
 } pool = { .lock = { BW_LOCK_FREE, BW_RANK_MAGAZINES } };
 
 static struct chunk *chunk_of(const void *m)
@@ -40,10 +49,13 @@ static struct chunk *chunk_of(const void *m)
 	return (struct chunk *)((uintptr_t)m & ~(uintptr_t)(CHUNK_BYTES - 1));
 }
 
+/* It is ordinary memory: there is to be room first (pageheap_desc.c). */
 static bool chunk_add_locked(void)
 {
-	struct chunk *chunk = bw_sys_alloc_aligned(CHUNK_BYTES, CHUNK_BYTES);
+	struct chunk *chunk = NULL;
 
+	if (bw_mheap_has_room(bw_depots_heap()))
+		chunk = bw_sys_alloc_aligned(CHUNK_BYTES, CHUNK_BYTES);
 	if (!chunk)
 		return false;
 	chunk->next = pool.chunks;
@@ -51,11 +63,25 @@ static bool chunk_add_locked(void)
 	pool.nr_idle++;
 	pool.at = (char *)chunk + LINE_BYTES;
 	pool.left = CHUNK_BYTES - LINE_BYTES;
+	pool.fresh = (char *)chunk + BW_SYS_PAGE;
+	return true;
+}
+
+/* The same, by the page. */
+static bool touch_to_locked(const char *end)
+{
+	struct bw_mheap *h = bw_depots_heap();
+
+	while (pool.fresh < end) {
+		if (!bw_mheap_touch(h, pool.fresh, BW_SYS_PAGE))
+			return false;
+		pool.fresh += BW_SYS_PAGE;
+	}
 	return true;
 }
 
 /* What is left of the chunk before is less than the longest. */
-static void *carve_locked(u32 kind)
+static void *carve_try_locked(u32 kind)
 {
 	size_t bytes = 4 * sizeof(void *) << kind;
 	size_t skip = -(uintptr_t)pool.at & (min(bytes, LINE_BYTES) - 1);
@@ -65,9 +91,24 @@ static void *carve_locked(u32 kind)
 			return NULL;
 		skip = 0;
 	}
+	if (!touch_to_locked(pool.at + skip + bytes))
+		return NULL;
 	pool.at += skip + bytes;
 	pool.left -= skip + bytes;
 	return pool.at - bytes;
+}
+
+static void *carve_locked(u32 kind)
+{
+	void *m = NULL;
+
+	if (pool.refused) {
+		pool.refused--;
+	} else {
+		m = carve_try_locked(kind);
+		pool.refused = m ? 0 : REFUSALS;
+	}
+	return m;
 }
 
 struct bw_mag *bw_mag_get(u32 kind, u32 most)
@@ -154,6 +195,8 @@ size_t bw_mags_trim(u32 keep)
 	bw_unlock(&pool.lock);
 	for (; out; out = next, bytes += CHUNK_BYTES) {
 		next = out->next;
+		/* first: to unmap a part of a mapping may take memory */
+		madvise(out, CHUNK_BYTES, MADV_DONTNEED);
 		bw_sys_free(out, CHUNK_BYTES);
 	}
 	return bytes;
