@@ -9,6 +9,8 @@
 # to $(BURROW_CACHE), both outside the sources.
 
 O	?= build
+# one spelling of each place: what was built by another would not be rebuilt
+override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 CC	?= gcc
 KERNEL	?= 6.1
 
