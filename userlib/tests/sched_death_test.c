@@ -9,6 +9,7 @@
 #include "backend/user.h"
 #include "heap/pageheap.h"
 #include "sched/netpoll.h"
+#include "burrow/alloc.h"
 #include "sched_rig.h"
 
 static char said[1 << 16];
@@ -105,6 +106,18 @@ static void yield_outside(void *arg)
 	bw_yield();
 }
 
+static void yields_with_an_object(void *arg)
+{
+	EXPECT(bw_alloc(64));
+	bw_yield();
+}
+
+static void parks_with_an_object(void *arg)
+{
+	EXPECT(bw_alloc(64));
+	bw_park();
+}
+
 static void unlocked(void *arg)
 {
 	bw_unlock_thread();
@@ -157,6 +170,10 @@ static void misuse_is_named(void)
 	expect_death(run_fn, (void *)&runs[1], SIGABRT, "under way");
 	expect_death(yield_outside, NULL, SIGABRT,
 		     "bw_yield() from a thread that is not attached");
+	expect_death(yields_with_an_object, NULL, SIGABRT,
+		     "bw_yield() from a thread that is not attached");
+	expect_death(parks_with_an_object, NULL, SIGABRT,
+		     "bw_park() from a thread that is not attached");
 	expect_death(run_g, (void *)&gs[0], SIGABRT,
 		     "without bw_lock_thread()");
 	expect_death(run_g, (void *)&gs[1], SIGABRT,

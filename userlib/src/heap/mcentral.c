@@ -68,11 +68,17 @@ static bool uncache_locked(struct bw_mheap *h, struct bw_mcentral *mc,
 	return empty;
 }
 
-static void span_done(struct bw_mheap *h, struct bw_mspan *s)
+/* Its pages will be another's: frees look at the span from here on. */
+static void span_end(struct bw_mheap *h, struct bw_mspan *s)
 {
 	bw_classes_set(h, s, false);
 	if (h->hooks)
 		bw_hook_span_end(s);
+}
+
+static void span_done(struct bw_mheap *h, struct bw_mspan *s)
+{
+	span_end(h, s);
 	bw_mspan_put(h, s);
 }
 
@@ -173,9 +179,8 @@ u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr)
 		bw_unlock(&s->lock);
 	}
 	bw_unlock(&mc->lock);
-	if (h->hooks)
-		for (at = empty.next; at != &empty; at = at->next)
-			bw_hook_span_end(bw_mspan_of_link(at));
+	for (at = empty.next; at != &empty; at = at->next)
+		span_end(h, bw_mspan_of_link(at));
 	if (!bw_list_is_empty(&empty))
 		bw_mspans_put(h, &empty);
 	return n;

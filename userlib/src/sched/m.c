@@ -64,10 +64,14 @@ static __noreturn __cold void misuse(const struct bw_m *m, const char *who)
 		 who, (unsigned long long)m->g->id);
 }
 
-/* An attached thread may, a G unless it is in a bw_block section. */
+/*
+ * An attached thread may, and a G unless it is in a bw_block section. One that has
+ * objects and never asked for more may not.
+ */
 static bool may_call(const struct bw_m *m)
 {
-	return m->attached || READ_ONCE(m->g->state) != BW_G_BLOCKED;
+	return m->attached ||
+	       (!m->implied && READ_ONCE(m->g->state) != BW_G_BLOCKED);
 }
 
 struct bw_m *bw_m_need(const char *who)
