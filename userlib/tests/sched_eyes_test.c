@@ -588,9 +588,10 @@ static int counts(void *arg)
 	for (i = 0; i < 10; i++)
 		bw_go(counted, self);
 	/* each leaves a token; some find one there already */
-	for (i = 0; i < 100; i++)
+	do {
 		bw_yield();
-	b = now();
+		b = now();
+	} while (b.parks < a.parks + 10);
 	EXPECT(b.procs == 1 && b.threads >= 1);
 	EXPECT(a.live == 1 && b.live == 11);
 	EXPECT(b.made == a.made + 10 && b.ended == a.ended);

@@ -307,6 +307,7 @@ struct waiting {
 	long wrong;
 	int want;
 	u64 deadline;
+	struct bw_g *g;		/* who reads [atomic] */
 };
 
 #define WAITERS	11
@@ -316,6 +317,7 @@ static void waits_to_read(void *arg)
 	struct waiting *w = arg;
 	char c;
 
+	WRITE_ONCE(w->g, bw_self());
 	add(&w->wrong, bw_read_until(w->fd, &c, 1, w->deadline) != w->want);
 	countdown_done(&w->c);
 }
@@ -369,7 +371,17 @@ static void start_waiting(struct waiting *w)
 	bw_go(waits_in_poll, w);
 }
 
-static void count_waiting(struct bw_g *g, void *arg)
+/* Until the descriptor is the reader's: before, its number is just a number. */
+static __attribute__((no_sanitize_thread))
+void until_has_it(struct waiting *w)
+{
+	while (!READ_ONCE(w->g) || !READ_ONCE(w->g->io))
+		bw_yield();
+}
+
+/* A look at what is theirs; who wakes meanwhile is counted the next time. */
+static __attribute__((no_sanitize_thread))
+void count_waiting(struct bw_g *g, void *arg)
 {
 	if (READ_ONCE(g->state) == BW_G_PARKED && READ_ONCE(g->io))
 		++*(u32 *)arg;
@@ -747,6 +759,7 @@ static void reuses(void *arg)
 		stamp = rig_random(&my);
 		if (i % 2) {
 			bw_go(waits_to_read, &w);
+			until_has_it(&w);
 			bw_sleep(rig_random(&my) % 20000);
 			EXPECT(!bw_close(fd[0]));
 			countdown_wait(&w.c);
