@@ -19,12 +19,14 @@
  * still has it, and so have wakers.
  */
 #include <limits.h>
+#include <time.h>
 
 #include "base/sysmem.h"
 #include "heap/mcache.h"
 #include "sched.h"
 
 #define THREAD_STACK	(256UL << 10)
+#define THREAD_TRIES	1000U		/* a millisecond apart */
 
 static __thread struct bw_m *self __attribute__((tls_model("initial-exec")));
 
@@ -221,8 +223,15 @@ static void *m_main(void *arg)
 	return NULL;
 }
 
+/*
+ * While a G is in exec the kernel makes no threads of this process (EAGAIN): it is
+ * about to end us, or exec fails and there are threads again. A limit that is
+ * reached says the same and stays.
+ */
 static int thread_make(struct bw_m *m)
 {
+	const struct timespec a_while = { .tv_nsec = 1000000 };
+	u32 tries = THREAD_TRIES;
 	pthread_attr_t attr;
 	int err = pthread_attr_init(&attr);
 
@@ -230,7 +239,9 @@ static int thread_make(struct bw_m *m)
 		return err;
 	if (!BW_ASAN && !BW_TSAN)
 		pthread_attr_setstacksize(&attr, THREAD_STACK);
-	err = pthread_create(&m->thread, &attr, m_main, m);
+	while ((err = pthread_create(&m->thread, &attr, m_main, m)) == EAGAIN &&
+	       tries--)
+		nanosleep(&a_while, NULL);
 	pthread_attr_destroy(&attr);
 	return err;
 }
