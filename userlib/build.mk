@@ -455,7 +455,7 @@ bench-time: $(O)/bench/time_bench
 
 # MS=300 ROUNDS=3 is a short run
 bench-net: $(O)/bench/net_bench
-	@sh userlib/bench/net_bench.sh $(O)/bench/net $<
+	@userlib/bench/net_bench.sh $(O)/bench/net $<
 
 # Benchmarks that need no library. PAGEPOLICY='-m 256 -r 3' is a short run; one
 # that cannot be made here (77) says why and is no error.

@@ -4,27 +4,15 @@
 # of bench-sched-peers that can be had here, says why the others cannot, and runs
 # all of them in turns.
 set -u
-here=$(dirname "$0")
-top=$here/../..
 out=$1
 burrow=$2
 shift 2
-mkdir -p "$out/go"
-peers=()
-
+. "$(dirname "$0")/peers.sh"
+mkdir -p "$out"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-dir=$("$top/selftests/scripts/peer.sh" go 2>"$log")
-if [ -n "$dir" ]; then
-	env GOROOT="$dir" GOCACHE="$(realpath "$out")/go" GO111MODULE=off \
-		GOTOOLCHAIN=local GOPROXY=off GOTELEMETRY=off CGO_ENABLED=0 \
-		GOPATH="$(realpath "$out")/go/path" \
-		"$dir/bin/go" build -o "$out/sched_go" "$here/sched_peers.go" &&
-		peers+=(go="$out/sched_go")
-	"$dir/bin/go" version | sed 's/^/# /'
-else
-	echo "# go is not here: $(tail -n 1 "$log")"
-fi
+
+peer_in_go "$here/sched_peers.go" "$out/sched_go"
 # not unpacked from elsewhere: it is built against this machine's C++ library
 if "${CXX:-c++}" -O2 -DNDEBUG -std=gnu++17 -Wall -Wextra -pthread \
 		-o "$out/sched_fiber" "$here/sched_peers_fiber.cpp" \
@@ -36,8 +24,6 @@ else
 	cat "$log" >&2
 	exit 1
 fi
-"${CC:-cc}" -O2 -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Werror \
-	-Wno-unused-parameter -pthread -o "$out/sched_thread" \
-	"$here/sched_peers_thread.c" || exit 1
+build "$out/sched_thread" "$here/sched_peers_thread.c"
 peers+=(threads="$out/sched_thread")
 python3 "$here/sched_peers.py" burrow="$burrow" "${peers[@]}" -- "$@"

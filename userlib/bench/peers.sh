@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+# peers.sh, for bash: what the scripts share that measure burrow beside others. They
+# say where objects go ($out) and find here: $here, $top, $flags, and the programs as
+# name=program in $peers.
+here=$(dirname "${BASH_SOURCE[0]}")
+top=$here/../..
+flags=(-O2 -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Werror -Wno-unused-parameter -pthread)
+peers=()
+
+# NAME: where it is unpacked, in $dir, or a line that says why it is not here
+peer()
+{
+	local log
+
+	log=$(mktemp)
+	dir=$("$top/selftests/scripts/peer.sh" "$1" 2>"$log")
+	[ -n "$dir" ] || echo "# $1 is not here: $(tail -n 1 "$log")"
+	rm -f "$log"
+	[ -n "$dir" ]
+}
+
+# SOURCE PROGRAM: a peer in Go, if there is a Go to be had
+peer_in_go()
+{
+	local cache
+
+	peer go || return
+	mkdir -p "$out/go"
+	cache=$(realpath "$out")/go
+	env GOROOT="$dir" GOCACHE="$cache" GO111MODULE=off \
+		GOTOOLCHAIN=local GOPROXY=off GOTELEMETRY=off CGO_ENABLED=0 \
+		GOPATH="$cache/path" "$dir/bin/go" build -o "$2" "$1" &&
+		peers+=(go="$2")
+	"$dir/bin/go" version | sed 's/^/# /'
+}
+
+# PROGRAM arguments: from C
+build()
+{
+	local program=$1
+
+	shift
+	"${CC:-cc}" "${flags[@]}" -o "$program" "$@" || exit 1
+}
+
+# PROGRAM SOURCE HEADER: from C, with the bdwgc of $dir
+build_with_bdwgc()
+{
+	build "$1" -DPEER="\"$3\"" "$2" -I"$dir/usr/include" \
+		"$(find "$dir/usr/lib" -name libgc.a)" -ldl
+	peers+=(bdwgc="$1")
+}
