@@ -56,7 +56,7 @@ static int chain_main(void *arg)
 	for (i = 0; i < 4; i++)
 		EXPECT(order[i] == 3 - i);
 	collect();
-	EXPECT(finals == 4);
+	EXPECT(READ_ONCE(finals) == 4);
 	return 0;
 }
 
@@ -65,9 +65,10 @@ static void finalizers_run_once_and_who_is_needed_runs_later(void)
 	in_run(chain_main);
 }
 
+/* @arg is the test's own counter: who was kept may come in a later test. */
 static void final_count(void *obj, void *arg)
 {
-	fetch_add_relaxed(&finals, 1);
+	fetch_add_relaxed((u32 *)arg, 1);
 }
 
 static __attribute__((noinline)) void make_circle(void)
@@ -76,8 +77,8 @@ static __attribute__((noinline)) void make_circle(void)
 
 	a->next = b;
 	b->next = a;
-	EXPECT(!bw_finalizer_set(a, final_count, NULL));
-	EXPECT(!bw_finalizer_set(b, final_count, NULL));
+	EXPECT(!bw_finalizer_set(a, final_count, &finals));
+	EXPECT(!bw_finalizer_set(b, final_count, &finals));
 }
 
 static int circle_main(void *arg)
@@ -91,7 +92,7 @@ static int circle_main(void *arg)
 		collect();
 		bw_yield();
 	}
-	EXPECT(!finals);
+	EXPECT(!READ_ONCE(finals));
 	return 0;
 }
 
@@ -110,13 +111,15 @@ static void a_circle_of_finalizers_is_kept_and_told(void)
 
 #define STORM	(SLOW ? 3000 : 30000)
 
+static u32 storm_finals;
+
 static __attribute__((noinline)) void storm_make(u32 n)
 {
 	u32 i;
 
 	for (i = 0; i < n; i++)
 		EXPECT(!bw_finalizer_set(bw_alloc(16 + i % 200), final_count,
-					 NULL));
+					 &storm_finals));
 }
 
 static void storm_maker(void *arg)
@@ -132,14 +135,13 @@ static void storm_maker(void *arg)
 
 static int storm_main(void *arg)
 {
-	finals = 0;
 	ready = 0;
 	bw_go(storm_maker, NULL);
 	while (!READ_ONCE(ready))
 		bw_yield();
 	/* stale words may keep a few for a while */
-	EXPECT(collect_until(&finals, STORM - 20));
-	EXPECT(finals <= STORM);
+	EXPECT(collect_until(&storm_finals, STORM - 20));
+	EXPECT(READ_ONCE(storm_finals) <= STORM);
 	return 0;
 }
 
@@ -162,6 +164,7 @@ static __attribute__((noinline)) struct bw_weak *make_weak(void **keep)
 static int weak_main(void *arg)
 {
 	static void *volatile keep;
+	static u32 weak_finals;
 	struct bw_weak *w[20];
 	u32 i, left;
 	void *p;
@@ -180,11 +183,10 @@ static int weak_main(void *arg)
 	}
 	EXPECT(left < 5);
 	/* freed by hand, on the fast path: neither sees the next one there */
-	finals = 0;
 	for (i = 0; i < 10; i++) {
 		p = bw_alloc(64);
 		w[0] = bw_weak_make(p);
-		EXPECT(!bw_finalizer_set(p, final_count, NULL));
+		EXPECT(!bw_finalizer_set(p, final_count, &weak_finals));
 		bw_free(p);
 		EXPECT(!bw_weak_get(w[0]));
 		bw_weak_free(w[0]);
@@ -193,7 +195,7 @@ static int weak_main(void *arg)
 	p = NULL;
 	collect();
 	bw_yield();
-	EXPECT(!finals);
+	EXPECT(!READ_ONCE(weak_finals));
 	return 0;
 }
 
@@ -204,7 +206,7 @@ static void weak_references_keep_nothing_and_end_with_their_object(void)
 
 static void special_tiny(void *arg)
 {
-	bw_finalizer_set(bw_alloc_noscan(4), final_count, NULL);
+	bw_finalizer_set(bw_alloc_noscan(4), final_count, &finals);
 }
 
 static void special_inside(void *arg)
