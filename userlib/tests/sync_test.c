@@ -399,6 +399,35 @@ static void a_semaphore_gives_what_there_is_in_order(void)
 	EXPECT(!run_it(run_sem));
 }
 
+static int leaves_a_semaphore(void *arg)
+{
+	sem = (struct bw_sem){ 0 };
+	bw_sem_release(&sem, 1);
+	countdown_init(&left, 1);
+	bw_go(takes_n, (void *)3);
+	wait_for(&sem.bw_waiting, 1);
+	return 0;
+}
+
+static int takes_what_is_left(void *arg)
+{
+	EXPECT(is_clean(&sem.bw_waiting));
+	if (arg)
+		EXPECT(bw_sem_tryacquire(&sem, 1));
+	else
+		EXPECT(!bw_sem_acquire_until(&sem, 1, bw_now() + 10000000000ULL));
+	EXPECT(!sem.bw_word && is_clean(&sem.bw_waiting));
+	return 0;
+}
+
+static void a_semaphore_is_not_kept_by_who_waited_when_a_run_ended(void)
+{
+	EXPECT(!run_it(leaves_a_semaphore));
+	EXPECT(!run_it(takes_what_is_left));
+	EXPECT(!run_it(leaves_a_semaphore));
+	EXPECT(!bw_run(takes_what_is_left, &sem));
+}
+
 static int unlocks_in_vain(void *arg)
 {
 	bw_mutex_unlock(&mutex);
@@ -477,5 +506,6 @@ int main(void)
 	TEST(once_is_once_and_everyone_waits_for_it);
 	TEST(nobody_misses_a_signal);
 	TEST(a_semaphore_gives_what_there_is_in_order);
+	TEST(a_semaphore_is_not_kept_by_who_waited_when_a_run_ended);
 	return tap_end();
 }

@@ -20,6 +20,26 @@ static bool take(struct bw_sem *s, u32 n)
 	return false;
 }
 
+static void forget_waited_locked(struct bw_sem *s)
+{
+	if (bw_waiting_is_empty(&s->bw_waiting))
+		fetch_and(&s->bw_word, ~WAITED);
+}
+
+/*
+ * From here on who releases comes for the lock. Whether somebody waits is not to be
+ * told by the 1: who waited when a run ended left it (sched/waiter.h).
+ */
+static bool take_locked(struct bw_sem *s, u32 n)
+{
+	u64 old = fetch_or(&s->bw_word, WAITED);
+
+	if (!bw_waiting_is_empty(&s->bw_waiting) || old / ONE < n)
+		return false;
+	__atomic_fetch_sub(&s->bw_word, n * ONE + WAITED, __ATOMIC_SEQ_CST);
+	return true;
+}
+
 /* Those at the front for whom there is enough, as a chain. */
 static struct bw_waiter *serve_locked(struct bw_sem *s)
 {
@@ -35,8 +55,7 @@ static struct bw_waiter *serve_locked(struct bw_sem *s)
 		end = &w->next;
 	}
 	*end = NULL;
-	if (!l->first)
-		fetch_and(&s->bw_word, ~WAITED);
+	forget_waited_locked(s);
 	return chain;
 }
 
@@ -53,18 +72,13 @@ static void serve(struct bw_sem *s)
 int bw_sem_acquire_until(struct bw_sem *s, uint32_t n, uint64_t deadline)
 {
 	struct bw_waiter w;
-	u64 old;
 	int err;
 
 	bw_caller("bw_sem_acquire");
 	if (take(s, n))
 		return 0;
 	bw_waiting_lock(&s->bw_waiting);
-	/* from here on who releases comes for the lock */
-	old = fetch_or(&s->bw_word, WAITED);
-	if (!(old & WAITED) && old / ONE >= n) {
-		__atomic_fetch_sub(&s->bw_word, n * ONE + WAITED,
-				   __ATOMIC_SEQ_CST);
+	if (take_locked(s, n)) {
 		bw_waiting_unlock(&s->bw_waiting);
 		return 0;
 	}
@@ -85,7 +99,15 @@ void bw_sem_acquire(struct bw_sem *s, uint32_t n)
 
 bool bw_sem_tryacquire(struct bw_sem *s, uint32_t n)
 {
-	return take(s, n);
+	bool done = take(s, n);
+
+	if (done || !(READ_ONCE(s->bw_word) & WAITED))
+		return done;
+	bw_waiting_lock(&s->bw_waiting);
+	done = take_locked(s, n);
+	forget_waited_locked(s);
+	bw_waiting_unlock(&s->bw_waiting);
+	return done;
 }
 
 void bw_sem_release(struct bw_sem *s, uint32_t n)
