@@ -153,12 +153,13 @@ static void each_step_of_the_backend_may_fail_in_a_cycle(void)
 }
 
 /**
- * struct refusal - which pieces of memory are not to be had
+ * struct refusal - which pieces of memory are not to be had, and in which cycle
  */
 struct refusal {
 	long from;
 	long nr;
 	bool hybrid;
+	bool leaks;
 };
 
 static void pieces_child(void *arg)
@@ -175,7 +176,10 @@ static void pieces_child(void *arg)
 	WRITE_ONCE(nr_refused, r->nr);
 	WRITE_ONCE(countdown, r->from);
 	/* the first: the collector's thread, buffers, jobs, roots */
-	bw_gc();
+	if (r->leaks)
+		EXPECT(!bw_leaks(NULL, 0));
+	else
+		bw_gc();
 	hit = READ_ONCE(countdown) <= 0;
 	WRITE_ONCE(countdown, INT64_MAX / 2);
 	EXPECT(nodes() == LISTS * LENGTH);
@@ -190,13 +194,12 @@ static void pieces_child(void *arg)
 	_exit(tap_bad_here ? 1 : hit ? 0 : DONE);
 }
 
-static void pieces(bool hybrid, long nr)
+static void pieces(struct refusal r)
 {
-	struct refusal r = { .from = 1, .nr = nr, .hybrid = hybrid };
 	char said[1000];
 	int status;
 
-	for (; r.from < 100; r.from++) {
+	for (r.from = 1; r.from < 100; r.from++) {
 		status = rig_child(pieces_child, &r, said, sizeof(said));
 		if (WIFEXITED(status) && WEXITSTATUS(status) == DONE)
 			break;
@@ -214,10 +217,12 @@ static void each_piece_of_memory_may_be_refused_to_the_collector(void)
 		tap_skip("a sanitizer has its own mmap()");
 		return;
 	}
-	pieces(false, 1);
-	pieces(false, 5);
-	pieces(true, 1);
-	pieces(true, 5);
+	pieces((struct refusal){ .nr = 1 });
+	pieces((struct refusal){ .nr = 5 });
+	pieces((struct refusal){ .nr = 1, .hybrid = true });
+	pieces((struct refusal){ .nr = 5, .hybrid = true });
+	pieces((struct refusal){ .nr = 1, .leaks = true });
+	pieces((struct refusal){ .nr = 5, .leaks = true });
 }
 
 int main(void)

@@ -101,15 +101,20 @@ static bool let_go(const struct bw_mheap *h)
 	return left < was;
 }
 
+/* All of them, then: nobody is told of who should not be. */
+static void mark_lost(struct bw_marker *m)
+{
+	if (bw_jobs_lost())
+		leaks.nr = 0;
+	bw_gc_mark_lost(m, true);
+}
+
 static void mark_jobs(struct bw_collector *c, struct bw_marker *m,
 		      void (*drain)(struct bw_marker *m))
 {
 	c->pacer.stacks += bw_jobs_bytes();
 	bw_jobs_do(m);
-	/* all of them, then: nobody is told of who should not be */
-	if (bw_jobs_lost())
-		leaks.nr = 0;
-	bw_gc_mark_lost(m, true);
+	mark_lost(m);
 	drain(m);
 }
 
@@ -118,6 +123,9 @@ void bw_leaks_find(struct bw_collector *c, struct bw_marker *m,
 {
 	size_t i;
 
+	/* of the cycle's own roots, before their list is begun anew */
+	mark_lost(m);
+	drain(m);
 	for (;;) {
 		bw_jobs_begin();
 		if (!let_go(c->h))
