@@ -191,12 +191,13 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_death_test sched_exit_test \
 	sched_signal_test \
 	sched_eyes_test \
-	sched_timer_test sched_net_test sched_netpoll_test sched_slot_test \
+	sched_timer_test sched_sleep_test sched_net_test sched_netpoll_test \
+	sched_slot_test \
 	memstats_test alloc_test alloc_die_test stash_test type_test
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_oom_test \
 	gc_hybrid_test leak_test
-bw-tests-threads += chan_test select_test chan_history_test sync_test
+bw-tests-threads += chan_test chan_gc_test chan_die_test select_test chan_history_test sync_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
@@ -320,7 +321,7 @@ examples: $(O)/examples/spans $(O)/static/spans
 static: $(O)/static/spans $(O)/static/parity $(O)/static/both
 check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 
-bw-sched-guests := sched_timer_test sched_net_test sched_netpoll_test \
+bw-sched-guests := sched_timer_test sched_sleep_test sched_net_test sched_netpoll_test \
 	sched_preempt_test sched_stop_test sched_section_test sched_signal_test sched_eyes_test
 
 # Tests that fit both modes, for a machine with the module:
