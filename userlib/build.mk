@@ -188,9 +188,9 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
 	sched_stop_test sched_section_test sched_preempt_test \
-	sched_death_test sched_exit_test \
+	sched_death_test sched_deadlock_test sched_exit_test \
 	sched_signal_test \
-	sched_eyes_test \
+	sched_eyes_test sched_dump_test \
 	sched_timer_test sched_sleep_test sched_net_test sched_netpoll_test \
 	sched_slot_test \
 	memstats_test alloc_test alloc_die_test stash_test type_test
@@ -322,7 +322,8 @@ static: $(O)/static/spans $(O)/static/parity $(O)/static/both
 check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
 
 bw-sched-guests := sched_timer_test sched_sleep_test sched_net_test sched_netpoll_test \
-	sched_preempt_test sched_stop_test sched_section_test sched_signal_test sched_eyes_test
+	sched_preempt_test sched_stop_test sched_section_test sched_signal_test \
+	sched_eyes_test sched_dump_test
 
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.

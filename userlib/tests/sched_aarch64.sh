@@ -35,7 +35,7 @@ printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c '
 nr=0
 bad=0
 for test in ${TESTS:-runq life block section stop preempt timer sleep net \
-	netpoll eyes}; do
+	netpoll eyes dump}; do
 	nr=$((nr + 1))
 	prog=$out/sched_${test}_test
 	if $cc -O2 -g -DBW_DEBUG=1 $flags -static -o "$prog" \
