@@ -11,7 +11,7 @@
  * call left a note in its M (bw_call_note()). One that runs is held meanwhile,
  * and so is an attached thread whatever it does; only who asks is where it is.
  *
- * K1. If the G was in the same place before and after, nobody wrote to the stack
+ * V1. If the G was in the same place before and after, nobody wrote to the stack
  *     in between but who came back to the same place: what was read is whole, or
  *     it is not told.
  */

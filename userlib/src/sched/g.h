@@ -65,7 +65,7 @@ struct bw_waiter;
  * @slot:	whose that is, or NULL					[G1]
  * @token:	for bw_park(), see park.c and timer.h			[atomic]
  * @wait:	for every other wait with a deadline (sleep.c)		[atomic]
- * @waiting:	its waiters, while it waits (waiter.h, E4)		[G1]
+ * @waiting:	its waiters, while it waits (waiter.h, A4)		[G1]
  * @io:		the descriptor it is in a call for, or NULL		[G1]
  * @io_ticket:	its last wait for one (netpoll.h, D6)		[atomic]
  * @fn:		what it runs						[G1]

@@ -13,11 +13,11 @@
  *	(older) ---claim---> BUSY ---scanned---> DONE
  *	   '---- on a M when it began; made since ---^
  *
- * C1. BUSY is entered by cmpxchg: one party scans a G. A M that finds it BUSY
+ * S1. BUSY is entered by cmpxchg: one party scans a G. A M that finds it BUSY
  *     waits before it runs the G.
- * C2. A G that is not DONE has not run in this cycle: run() sees to it. So who
+ * S2. A G that is not DONE has not run in this cycle: run() sees to it. So who
  *     claimed it finds its stack at rest, whether PARKED or RUNNABLE.
- * C3. A G is made DONE by who makes it, before it is RUNNABLE: there is nothing
+ * S3. A G is made DONE by who makes it, before it is RUNNABLE: there is nothing
  *     on its stack that its maker had not.
  *
  * The number of the cycle has six bits; when it comes round again all words are
@@ -122,7 +122,7 @@ static bool state_waits(const struct bw_g *g)
 	return state == BW_G_RUNNABLE || state == BW_G_PARKED;
 }
 
-/* World stopped, or claimed: one that is being made is FREE until C3. */
+/* World stopped, or claimed: one that is being made is FREE until S3. */
 static bool waits(const struct bw_g *g)
 {
 	return state_waits(g) && !g->bare;
@@ -226,7 +226,7 @@ bool bw_g_scan(struct bw_g *g)
 		scan(g);
 		return true;
 	}
-	/* it ended before the cycle, and C3 is still to come */
+	/* it ended before the cycle, and S3 is still to come */
 	smp_store_release(&g->scan, word(TODO));
 	return false;
 }

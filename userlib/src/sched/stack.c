@@ -20,12 +20,12 @@
  * 6.13), or two mappings, while that takes at most half of vm.max_map_count;
  * stacks beyond have none, which is said once. These have a *canary*:
  *
- * N1. The last words of a slot (@end) are of nobody's frames: 0, or CANARY if
+ * F1. The last words of a slot (@end) are of nobody's frames: 0, or CANARY if
  *     the slot has no guard. Whoever runs out of the slot above writes there
  *     first, unless a frame of its own spans them.
- * N2. A G without a guard has the words below its slot looked at whenever it
+ * F2. A G without a guard has the words below its slot looked at whenever it
  *     parks or ends; if they are neither, it is fatal.
- * N3. 0 is good because memory of stacks that are chilled goes.
+ * F3. 0 is good because memory of stacks that are chilled goes.
  *
  * The initial stack pointer is moved down by up to 15 cache lines, by number of
  * the slot: otherwise the tops of all stacks would share a few cache sets.

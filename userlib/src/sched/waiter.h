@@ -12,17 +12,17 @@
  * A *waiter* is one G in one list; a G that waits for several things has one for
  * each (@also). It lies on the G's stack, or in an object that the stack has.
  *
- * E1. A waiter is in @list or in none; both change under *@lock alone.
- * E2. Without a ticket, who takes it out of its list has won the G. With one, who
+ * A1. A waiter is in @list or in none; both change under *@lock alone.
+ * A2. Without a ticket, who takes it out of its list has won the G. With one, who
  *     then wins the ticket has (sleep.c, L3). Who has won owes bw_sched_ready().
- * E3. A G leaves the call it waits in only when no list has a waiter of it, and
+ * A3. A G leaves the call it waits in only when no list has a waiter of it, and
  *     each lock was held since it parked, by it or by who won it. So whoever finds
  *     a waiter under the lock may look into it, and the commit, which reads what
  *     lies on the G's stack, has dropped every lock by then.
- * E4. @waiting of a G is its waiters from before it parks until it goes on. A G
+ * A4. @waiting of a G is its waiters from before it parks until it goes on. A G
  *     that is left when its run ends is taken out of all lists by it, before any
  *     stack is used again.
- * E5. Without a deadline somebody must come by one of the objects that are waited
+ * A5. Without a deadline somebody must come by one of the objects that are waited
  *     for; gc/leak.c finds Gs for whom nobody can.
  */
 #ifndef BW_SCHED_WAITER_H
@@ -40,12 +40,12 @@ struct bw_waitlist {
 
 /**
  * struct bw_waiter - a G in a list
- * @next:	in the list						[E1]
- * @prev:	in the list						[E1]
- * @list:	where it is, or NULL					[E1]
+ * @next:	in the list						[A1]
+ * @prev:	in the list						[A1]
+ * @list:	where it is, or NULL					[A1]
  * @lock:	of the list						[const]
  * @g:		who waits						[const]
- * @ticket:	0, or of its wait (E2)					[const]
+ * @ticket:	0, or of its wait (A2)					[const]
  * @also:	next of the same G					[const]
  * @object:	what it waits for					[const]
  * @first:	where who wins it leaves which it was, or NULL		[const]
@@ -153,7 +153,7 @@ int bw_waiter_park(struct bw_waiter *w, const char *reason, u64 deadline);
 int bw_waiters_park(struct bw_waiter *w, bw_commit_fn *commit, void *arg,
 		    const char *reason, u64 deadline);
 
-/* World stopped: @g waits for objects, and for nothing else (E5). */
+/* World stopped: @g waits for objects, and for nothing else (A5). */
 static inline bool bw_waiters_are_open(const struct bw_g *g)
 {
 	return g->waiting && !g->waiting->bounded;
