@@ -166,7 +166,9 @@ static u32 run_number_next(void)
 	u32 run;
 
 	bw_lock(&bw_sched.lock);
-	run = bw_sched.run++;
+	/* the collector looks at it without the lock */
+	run = bw_sched.run;
+	WRITE_ONCE(bw_sched.run, run + 1);
 	bw_unlock(&bw_sched.lock);
 	return run;
 }
@@ -184,7 +186,8 @@ static void drop_one(struct bw_g *g, void *arg)
 	struct leftovers *l = arg;
 	u32 state = READ_ONCE(g->state);
 
-	if (!g->bare && g->run == l->run &&
+	/* a helper of the collector may be getting its own just now */
+	if (!READ_ONCE(g->bare) && g->run == l->run &&
 	    (state == BW_G_RUNNABLE || state == BW_G_PARKED) && bw_g_drop(g))
 		bw_glist_add(&l->list, g);
 }

@@ -226,7 +226,7 @@ struct bw_g *bw_g_bare_get(void)
 	if (!g)
 		g = carve_locked();
 	if (g)
-		g->bare = true;
+		WRITE_ONCE(g->bare, true);
 	bw_unlock(&g_lists.lock);
 	return g;
 }
