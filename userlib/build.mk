@@ -163,7 +163,10 @@ bw-lib-src := \
 	userlib/src/lang/chan_make.c \
 	userlib/src/lang/chan_timer.c \
 	userlib/src/lang/cond.c \
+	userlib/src/lang/ctx.c \
+	userlib/src/lang/group.c \
 	userlib/src/lang/mutex.c \
+	userlib/src/lang/pool.c \
 	userlib/src/lang/rwmutex.c \
 	userlib/src/lang/select.c \
 	userlib/src/lang/sem.c \
@@ -198,6 +201,7 @@ bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test 
 	gc_oom_test \
 	gc_hybrid_test leak_test
 bw-tests-threads += chan_test chan_gc_test chan_die_test select_test chan_history_test sync_test
+bw-tests-threads += ctx_test pool_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \

@@ -30,6 +30,7 @@
  *     begin; from then on it needs no more. Where there are no buffers, see W2;
  *     where there is no memory for a list of roots, one marker looks at them all.
  */
+#include "base/hooks.h"
 #include "base/throw.h"
 #include "check.h"
 #include "collector.h"
@@ -224,6 +225,7 @@ static void plain_stop(void *arg)
 	bw_world_stop("garbage collection");
 	c->times.stopped = bw_gc_now();
 	c->times.to_stop = c->times.stopped - from;
+	BW_UP(cycle_begins);
 	bw_sweep_flush(c->h);
 	bw_gc_verify(c, "before marking");
 	c->before = READ_ONCE(c->h->gc.live);

@@ -28,6 +28,7 @@
 #include <time.h>
 
 #include "barrier.h"
+#include "base/hooks.h"
 #include "burrow/barrier.h"
 #include "collector.h"
 #include "jobs.h"
@@ -82,6 +83,7 @@ static void set_up(void *arg)
 	bw_world_stop("garbage collection begins");
 	c->times.stopped = bw_gc_now();
 	c->times.to_stop = c->times.stopped - from;
+	BW_UP(cycle_begins);
 	bw_gc_verify(c, "before marking");
 	c->before = READ_ONCE(c->h->gc.live);
 	WRITE_ONCE(c->h->gc.marking, 1);

@@ -50,7 +50,8 @@ static int wait_locked(struct bw_chan *c, struct bw_waitlist *l, void *value,
 		       const char *reason, u64 deadline)
 {
 	struct bw_waiter w = {
-		.lock = &c->lock, .g = bw_self(), .object = c, .value = value,
+		.lock = &c->lock, .g = bw_self(), .value = value,
+		.object = bw_chan_object(c),
 		.ticket = deadline == BW_NEVER ? 0 : bw_sched_ticket(),
 	};
 	int err;
@@ -134,7 +135,8 @@ static int recv(struct bw_chan *c, void *to, u64 deadline)
 	}
 	if (!c->timed)
 		return wait_locked(c, &c->recvq, to, "chan receive", deadline);
-	err = wait_locked(c, &c->recvq, to, "timer", min(deadline, c->when));
+	err = wait_locked(c, &c->recvq, to, c->cap ? "timer" : "context",
+			  min(deadline, c->when));
 	return err == -ETIMEDOUT ? -EAGAIN : err;
 }
 
@@ -201,9 +203,25 @@ static struct bw_waiter **dismiss_locked(struct bw_chan *c,
 	return end;
 }
 
-void bw_chan_close(struct bw_chan *c)
+/* Locked; that is dropped. */
+static void close_locked(struct bw_chan *c)
 {
 	struct bw_waiter *chain;
+
+	WRITE_ONCE(c->closed, true);
+	dismiss_locked(c, &c->sendq, dismiss_locked(c, &c->recvq, &chain));
+	bw_chan_unlock(c);
+	bw_waiters_ready(chain);
+}
+
+void bw_chan_end(struct bw_chan *c)
+{
+	bw_chan_lock(c);
+	close_locked(c);
+}
+
+void bw_chan_close(struct bw_chan *c)
+{
 	const struct bw_g *g;
 
 	bw_caller("bw_chan_close");
@@ -218,8 +236,5 @@ void bw_chan_close(struct bw_chan *c)
 	}
 	c->closer = g->id;
 	c->closer_fn = g->stack ? (u64)(uintptr_t)g->fn : 0;
-	WRITE_ONCE(c->closed, true);
-	dismiss_locked(c, &c->sendq, dismiss_locked(c, &c->recvq, &chain));
-	bw_chan_unlock(c);
-	bw_waiters_ready(chain);
+	close_locked(c);
 }

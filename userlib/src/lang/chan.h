@@ -20,7 +20,8 @@
  *     What was taken out of the buffer was noted as it was copied, so the place
  *     may be cleared with plain stores.
  * H5. A timer (@timed) is due at @when, and its value is put into the buffer by
- *     whoever looks first (bw_chan_settle()). Who waits in it waits until @when.
+ *     whoever looks first (bw_chan_settle()). Who waits in it waits until @when. One
+ *     without a buffer is a context's (ctx.c), and is closed then.
  */
 #ifndef BW_LANG_CHAN_H
 #define BW_LANG_CHAN_H
@@ -239,6 +240,20 @@ static inline void bw_chan_unlock(struct bw_chan *c)
 	bw_waiters_unlock(&c->lock);
 }
 
+static inline bool bw_chan_is_ctx(const struct bw_chan *c)
+{
+	return c->timed && !c->cap;
+}
+
+/* What those who wait in it wait for, for who looks for leaks (C4 in ctx.c). */
+static inline const void *bw_chan_object(const struct bw_chan *c)
+{
+	return unlikely(bw_chan_is_ctx(c)) && c->buf ? (const void *)c->buf : c;
+}
+
+/* A context is over. It may be closed already. */
+void bw_chan_end(struct bw_chan *c);
+
 /* The line of a program that sends on a closed channel. */
 __noreturn __cold void bw_chan_die(struct bw_chan *c, const char *who,
 				   const char *what);
@@ -248,7 +263,8 @@ static inline void bw_chan_timer_refuse(const struct bw_chan *c,
 					const char *who)
 {
 	if (unlikely(c->timed))
-		bw_fatal("%s() of a timer's channel", who);
+		bw_fatal("%s() of a %s channel", who,
+			 c->cap ? "timer's" : "context's");
 }
 
 #endif

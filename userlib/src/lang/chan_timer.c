@@ -59,6 +59,11 @@ void bw_chan_settle(struct bw_chan *c)
 	c->when = following(c, now);
 	if (c->nr)
 		return;
+	if (!c->cap) {
+		/* each of those who wait looks by itself at that moment */
+		WRITE_ONCE(c->closed, true);
+		return;
+	}
 	bw_chan_put(c, &when);
 	WRITE_ONCE(c->nr, 1);
 }
@@ -69,7 +74,7 @@ bool bw_chan_timer_set(struct bw_chan *c, uint64_t when, uint64_t period)
 	bool pending;
 
 	bw_caller("bw_chan_timer_set");
-	if (!c || !c->timed)
+	if (!c || !c->timed || bw_chan_is_ctx(c))
 		bw_fatal("bw_chan_timer_set() of a channel that is no timer's");
 	bw_chan_lock(c);
 	bw_chan_settle(c);

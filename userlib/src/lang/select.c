@@ -264,9 +264,10 @@ static u64 enlist_locked(struct sel *s)
 		struct bw_case *k = &s->cases[i];
 		struct bw_waiter *w = &s->slot[i].w;
 
-		*w = (struct bw_waiter){ .object = k->chan };
+		*w = (struct bw_waiter){ .object = NULL };
 		if (!k->chan)
 			continue;
+		w->object = bw_chan_object(k->chan);
 		w->lock = &k->chan->lock;
 		w->g = g;
 		w->ticket = ticket;
