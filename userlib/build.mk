@@ -199,7 +199,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	memstats_test alloc_test alloc_die_test stash_test type_test
 bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_oom_test \
-	gc_hybrid_test leak_test
+	gc_hybrid_test gc_rules_test leak_test
 bw-tests-threads += chan_test chan_gc_test chan_die_test select_test chan_history_test sync_test
 bw-tests-threads += ctx_test pool_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)

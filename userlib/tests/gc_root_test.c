@@ -335,10 +335,13 @@ static void the_heap_is_whole_in_the_end(void)
 		printf("# invariant %d\n", bad);
 }
 
-int main(void)
+static void the_second_time_was_hybrid(void)
 {
-	if (!getenv("BURROW_GC"))
-		setenv("BURROW_GC", "100", 1);
+	EXPECT(bw_collector.running == BW_GC_HYBRID);
+}
+
+static void all(void)
+{
 	TEST(each_kind_of_root_keeps_what_it_points_to);
 	TEST(a_stack_that_waits_keeps_what_is_on_it);
 	TEST(threads_keep_what_they_hold_attached_or_not);
@@ -346,5 +349,17 @@ int main(void)
 	TEST(a_pointer_in_a_stopped_threads_red_zone_keeps_its_object);
 	TEST(a_pointer_in_a_register_alone_keeps_its_object);
 	TEST(the_heap_is_whole_in_the_end);
+}
+
+int main(void)
+{
+	if (!getenv("BURROW_GC"))
+		setenv("BURROW_GC", "100", 1);
+	printf("# plain\n");
+	all();
+	bw_barriers_used();
+	printf("# hybrid\n");
+	all();
+	TEST(the_second_time_was_hybrid);
 	return tap_end();
 }

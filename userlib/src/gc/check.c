@@ -83,6 +83,19 @@ static void look(struct bw_check *k, u64 v, const char *from, const u64 *word)
 		push(k, obj);
 }
 
+/*
+ * The object that ends where @word points. While marking, a pointer to the one
+ * behind it may have come from an object to a root: that one is dead then.
+ */
+static void look_before(struct bw_check *k, u64 v, const u64 *word)
+{
+	bool stale = k->stale;
+
+	k->stale = k->meanwhile;
+	look(k, v, NULL, word);
+	k->stale = stale;
+}
+
 static void tell_type(struct bw_check *k, u64 v, const char *obj,
 		      const struct bw_mspan *s, size_t byte)
 {
@@ -129,7 +142,7 @@ BW_NO_SANITIZE void bw_check_roots(struct bw_check *k, const char *low,
 		if (v - (uintptr_t)k->h->map.base > k->h->map.limit)
 			continue;
 		look(k, v, NULL, word);
-		look(k, v - 1, NULL, word);
+		look_before(k, v - 1, word);
 		while (k->nr)
 			look_into(k, k->at[--k->nr]);
 	}

@@ -17,6 +17,7 @@
  * @h:		of what
  * @stale:	roots are stacks that ran while marking: words of old frames
  *		come to light there, and what they point to may be dead
+ * @meanwhile:	there was marking while the program ran
  * @types:	look where types say that there are no pointers, too
  * @bits:	of objects that were found
  * @bytes:	of these
@@ -29,6 +30,7 @@
 struct bw_check {
 	struct bw_mheap *h;
 	bool stale;
+	bool meanwhile;
 	bool types;
 	u64 *bits;
 	size_t bytes;

@@ -130,7 +130,8 @@ void bw_gc_check(struct bw_collector *c)
 	if ((!c->check && !c->typecheck) ||
 	    !bw_check_begin(&k, c->h, c->typecheck))
 		return;
-	k.stale = c->running != BW_GC_PLAIN;
+	k.meanwhile = c->running != BW_GC_PLAIN;
+	k.stale = k.meanwhile;
 	bw_jobs_begin();
 	bw_world_each_stack(bw_job_add, NULL);
 	bw_jobs_each(check_range, &k);

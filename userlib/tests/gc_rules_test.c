@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What programs may do while objects are marked, each by a G of its own, all at once:
+ * plain stores to roots, frees, tiny objects, weak references, objects that only a
+ * waiting stack has. Who loses one says so; each rule that is left out in the library
+ * makes one of them do so (gc_mutants.sh).
+ */
+#include <sys/mman.h>
+
+#include "gc_rig.h"
+
+#define SLOTS	256U
+#define ROOTS	64U
+#define CYCLES	(SLOW ? 8U : 25U)	/* at least */
+#define WAITERS	20U
+
+enum rule { ROOT, FREE, TINY, LARGE, WEAK, WAIT, LATE, NR_RULES };
+
+static const char *const rule_name[NR_RULES] = {
+	"a plain store to a root", "bw_free()", "tiny objects",
+	"a large object", "a weak reference", "a stack that waits", "a G that is made",
+};
+
+static u32 nr_cycles, nr_running, over;
+static u32 nr_done[NR_RULES], nr_lost[NR_RULES];
+
+static struct node *node_make(u64 id)
+{
+	struct node *n = bw_new(node);
+
+	n->id = id;
+	n->sum = ~id;
+	return n;
+}
+
+static bool is_good(const struct node *n)
+{
+	return n && n->sum == ~n->id;
+}
+
+static bool done(enum rule r, bool good)
+{
+	fetch_add_relaxed(&nr_done[r], 1);
+	if (!good)
+		fetch_add_relaxed(&nr_lost[r], 1);
+	return READ_ONCE(over) || !good;
+}
+
+static void leave(void)
+{
+	fetch_add_relaxed(&nr_running, (u32)-1);
+}
+
+static struct node *in_data[ROOTS];
+
+/* Each node is in one place, and goes from roots to the heap and back. */
+static void roots_actor(void *arg)
+{
+	struct node **given = mmap(NULL, ROOTS * sizeof(*given),
+				   PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct node **slot = bw_alloc(ROOTS * sizeof(*slot));
+	struct node **from = in_data, *n;
+	u64 seed = 1, r;
+	u32 i, k;
+
+	EXPECT(given != MAP_FAILED &&
+	       !bw_root_add(given, ROOTS * sizeof(*given)));
+	for (i = 0; i < ROOTS; i++)
+		in_data[i] = node_make(i);
+	do {
+		r = rig_random(&seed);
+		i = r >> 8 & (ROOTS - 1);
+		k = r >> 16 & (ROOTS - 1);
+		if (r & 1) {
+			n = from[i];
+			from[i] = given[k];
+			given[k] = slot[i];
+			bw_set(&slot[i], n);
+		} else {
+			n = slot[i];
+			bw_set(&slot[i], from[k]);
+			from[k] = given[i];
+			given[i] = n;
+		}
+		if (!(r >> 24 & 15))
+			bw_set(&slot[k], slot[k] ? node_make(r) : NULL);
+		if (!(r >> 32 & 1023))
+			bw_yield();
+		for (n = NULL, k = 0; !n && k < ROOTS; k++)
+			n = from[(i + k) % ROOTS] ? from[(i + k) % ROOTS] :
+						    given[(i + k) % ROOTS];
+	} while (!done(ROOT, is_good(n)));
+	memset(in_data, 0, sizeof(in_data));
+	bw_root_del(given);
+	munmap(given, ROOTS * sizeof(*given));
+	leave();
+}
+
+/* What is made where something was freed is not what a sweep takes away. */
+static void free_actor(void *arg)
+{
+	struct node **slot = bw_alloc(SLOTS * sizeof(*slot)), *n;
+	u64 seed = 2, r;
+	bool good = true;
+
+	do {
+		r = rig_random(&seed);
+		n = slot[r % SLOTS];
+		if (n) {
+			good = is_good(n) && n->id == r % SLOTS;
+			bw_set(&slot[r % SLOTS], NULL);
+			if (good && r >> 20 & 7)
+				bw_free(n);
+		} else {
+			bw_set(&slot[r % SLOTS], node_make(r % SLOTS));
+		}
+		if (!(r >> 32 & 1023))
+			bw_yield();
+	} while (!done(FREE, good));
+	leave();
+}
+
+static void tiny_actor(void *arg)
+{
+	u64 **slot = bw_alloc(SLOTS * sizeof(*slot)), *p;
+	u64 seed = 3, r;
+	bool good = true;
+
+	do {
+		r = rig_random(&seed);
+		p = slot[r % SLOTS];
+		good = !p || *p == ~(r % SLOTS);
+		p = bw_alloc_noscan(8);
+		*p = ~(r % SLOTS);
+		bw_set(&slot[r % SLOTS], p);
+		if (!(r >> 32 & 255))
+			bw_yield();
+	} while (!done(TINY, good));
+	leave();
+}
+
+#define BIG	(40UL << 10)
+
+/* With a span of its own, its last word the only pointer to a node. */
+static void large_actor(void *arg)
+{
+	struct node ***slot = bw_alloc(4 * sizeof(*slot)), **p;
+	bool good = true;
+	u64 id = 0;
+
+	do {
+		u64 k = ++id % 4;
+
+		p = slot[k];
+		good = !p || (is_good(p[BIG / 8 - 1]) &&
+			      p[BIG / 8 - 1]->id == k);
+		p = bw_alloc(BIG);
+		bw_set(&p[BIG / 8 - 1], node_make(k));
+		bw_set(&slot[k], p);
+		bw_yield();
+	} while (!done(LARGE, good));
+	leave();
+}
+
+/* Nothing but a weak reference for a while; then a stack that waits. */
+static void weak_actor(void *arg)
+{
+	struct node **box = bw_alloc(8 * sizeof(*box));
+	struct bw_weak *w = NULL;
+	bool good = true;
+	u64 id = 0;
+	u32 i;
+
+	do {
+		struct node *volatile n;
+
+		if (!w) {
+			n = node_make(++id);
+			bw_set(&box[0], n);
+			w = bw_weak_make(n);
+		}
+		n = NULL;
+		wipe();
+		bw_yield();
+		bw_set(&box[0], NULL);
+		n = bw_weak_get(w);
+		for (i = 0; i < 4; i++)
+			bw_yield();
+		good = !n || (is_good(n) && n->id == id);
+		if (n) {
+			bw_set(&box[0], n);
+		} else {
+			bw_weak_free(w);
+			w = NULL;
+		}
+	} while (!done(WEAK, good));
+	if (w)
+		bw_weak_free(w);
+	leave();
+}
+
+/* The only pointer is on a stack that waits most of the time. */
+static void wait_actor(void *arg)
+{
+	struct node *volatile n = node_make((uintptr_t)arg);
+	bool good;
+	u32 i;
+
+	do {
+		for (i = 0; i < 8; i++)
+			bw_yield();
+		good = is_good(n) && n->id == (uintptr_t)arg;
+		if (good && READ_ONCE(nr_cycles) % 4 == 3)
+			n = node_make((uintptr_t)arg);
+	} while (!done(WAIT, good));
+	leave();
+}
+
+static void late(void *arg)
+{
+	struct node *n = arg;
+
+	bw_yield();
+	done(LATE, is_good(n));
+	leave();
+}
+
+/* Its argument is in no object and on no stack, before it runs. */
+static void late_actor(void *arg)
+{
+	u64 id = 0;
+
+	do {
+		fetch_add_relaxed(&nr_running, 1);
+		if (bw_go(late, node_make(++id)))
+			leave();
+		wipe();
+		bw_yield();
+	} while (!READ_ONCE(over));
+	leave();
+}
+
+static bool all_did(void)
+{
+	u32 i;
+
+	for (i = 0; i < NR_RULES; i++)
+		if (!READ_ONCE(nr_done[i]))
+			return false;
+	return true;
+}
+
+static int actors_main(void *arg)
+{
+	static void (*const actor[])(void *arg) = {
+		roots_actor, free_actor, tiny_actor, large_actor, weak_actor,
+		late_actor,
+	};
+	u32 i;
+
+	nr_running = ARRAY_SIZE(actor) + WAITERS;
+	for (i = 0; i < ARRAY_SIZE(actor); i++)
+		EXPECT(!bw_go(actor[i], NULL));
+	for (i = 0; i < WAITERS; i++)
+		EXPECT(!bw_go(wait_actor, (void *)(uintptr_t)i));
+	for (i = 0; i < CYCLES || !all_did(); i++) {
+		bw_gc();
+		WRITE_ONCE(nr_cycles, i);
+		bw_yield();
+	}
+	WRITE_ONCE(over, 1);
+	while (READ_ONCE(nr_running))
+		bw_yield();
+	for (i = 0; i < NR_RULES; i++)
+		if (!EXPECT(!nr_lost[i]))
+			printf("# lost by %s\n", rule_name[i]);
+	return 0;
+}
+
+static void actors_child(void *arg)
+{
+	if (arg)
+		setenv("BURROW", arg, 1);
+	bw_barriers_used();
+	EXPECT(!bw_run(actors_main, NULL));
+	EXPECT(bw_collector.running == BW_GC_HYBRID);
+	EXPECT(!bw_mheap_check(bw_mheap()));
+}
+
+static void with_options(const char *options)
+{
+	char said[4000];
+
+	if (!EXPECT(!rig_child(actors_child, (void *)options, said,
+			       sizeof(said))))
+		printf("# %s\n", said);
+}
+
+static void what_programs_may_do_loses_nothing(void)
+{
+	with_options(NULL);
+}
+
+static void nor_does_a_second_look_find_anything(void)
+{
+	with_options("gccheckmark=1,gcverify=1");
+}
+
+static void nor_is_anything_used_that_was_freed(void)
+{
+	with_options("clobberfree=1");
+}
+
+int main(void)
+{
+	setenv("BURROW_GC", "100", 1);
+	TEST(what_programs_may_do_loses_nothing);
+	TEST(nor_does_a_second_look_find_anything);
+	TEST(nor_is_anything_used_that_was_freed);
+	return tap_end();
+}
