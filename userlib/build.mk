@@ -149,6 +149,7 @@ bw-lib-src := \
 	userlib/src/gc/memlimit.c \
 	userlib/src/gc/pacer.c \
 	userlib/src/gc/root.c \
+	userlib/src/gc/scavenge.c \
 	userlib/src/gc/special.c \
 	userlib/src/gc/start.c \
 	userlib/src/gc/trace.c \
@@ -197,7 +198,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_timer_test sched_sleep_test sched_net_test sched_netpoll_test \
 	sched_slot_test \
 	memstats_test alloc_test alloc_die_test stash_test type_test
-bw-tests-threads += mark_test gc_test gc_root_test gc_special_test gc_pace_test gc_library_test \
+bw-tests-threads += mark_test gc_test gc_scavenge_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_oom_test \
 	gc_hybrid_test gc_rules_test leak_test
 bw-tests-threads += chan_test chan_gc_test chan_die_test select_test chan_history_test sync_test

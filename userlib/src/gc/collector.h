@@ -28,7 +28,7 @@ enum bw_gc_mode {
  * struct bw_pacer - when a cycle begins
  * @percent:	the heap may grow by so much before it ends; -1: off	[atomic]
  * @limit:	bytes of memory that the heap should not exceed		[atomic]
- * @goal:	bytes of objects at which a cycle is to be over		[collector]
+ * @goal:	bytes of objects at which a cycle is to be over		[atomic]
  * @marked:	bytes of objects that the last one left			[collector]
  * @stacks:	bytes of stacks that it looked at			[collector]
  * @globals:	and of other roots					[collector]
@@ -79,6 +79,22 @@ struct bw_gc_times {
 };
 
 /**
+ * struct bw_scavenger - what goes back between cycles			[collector]
+ * @next:	no slice before that, CLOCK_MONOTONIC (V1)
+ * @given:	bytes that went						[atomic]
+ * @cpu:	ns of CPU time that took				[atomic]
+ * @rest:	and ns in which there was to be none			[atomic]
+ * @asked:	somebody wants it to look				[atomic]
+ */
+struct bw_scavenger {
+	u64 next;
+	u64 given;
+	u64 cpu;
+	u64 rest;
+	u32 asked;
+};
+
+/**
  * struct bw_collector - the collector of the process
  * @h:		the heap						[const]
  * @pool:	words to be marked
@@ -105,6 +121,7 @@ struct bw_gc_times {
  * @every:	a cycle each so many refills, 0: as the pacer says	[const]
  * @refills:	so many were						[atomic]
  * @wanted:	cycles that were asked for				[atomic]
+ * @bell:	goes up when the thread is to look what it is wanted for [atomic]
  * @done:	the last that is over, sweep and all			[atomic]
  * @nr:		cycles there were					[collector]
  * @forced:	this one was asked for by bw_gc()			[atomic]
@@ -115,6 +132,7 @@ struct bw_gc_times {
  * @before:	bytes of objects when the cycle began			[collector]
  * @times:	of this cycle						[collector]
  * @pacer:	see there
+ * @scavenger:	see there
  */
 struct bw_collector {
 	struct bw_mheap *h;
@@ -141,6 +159,7 @@ struct bw_collector {
 	u32 every;
 	u32 refills;
 	u32 wanted;
+	u32 bell;
 	u32 done;
 	u32 nr;
 	u32 forced;
@@ -151,6 +170,7 @@ struct bw_collector {
 	s64 before;
 	struct bw_gc_times times;
 	struct bw_pacer pacer;
+	struct bw_scavenger scavenger;
 };
 
 extern struct bw_collector bw_collector;
@@ -161,6 +181,8 @@ void bw_collector_hooks(void);
 /* What the environment says is known from here on. */
 void bw_collector_setup(void);
 void bw_collector_due(struct bw_mheap *h);
+/* The thread is to look what there is to be done. */
+void bw_collector_wake(void);
 /* A cycle that begins now or later, and its end. */
 void bw_collector_run(void);
 u64 bw_gc_now(void);
@@ -198,6 +220,13 @@ void bw_pacer_end(struct bw_collector *c);
 void bw_pacer_renew(struct bw_collector *c);
 /* After the sweep: memory goes back as the limit says. */
 void bw_pacer_scavenge(struct bw_collector *c);
+
+/* scavenge.c: when a cycle is over; */
+void bw_scavenge_begin(struct bw_collector *c);
+/* a slice, if there is any; when to come again, 0: when asked to; */
+u64 bw_scavenge_some(struct bw_collector *c);
+/* and by who has put a span. */
+void bw_scavenge_ask(struct bw_mheap *h);
 
 /* memlimit.c: INT64_MAX where there is none. */
 s64 bw_memlimit(void);

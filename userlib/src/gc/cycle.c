@@ -8,7 +8,8 @@
  *	  bw_hybrid()		hybrid.c: two short ones
  *	  bw_special_run()	special.c: finalizers that are due
  *	  finish_sweep()	   while the program runs
- *	  bw_pacer_scavenge()	pacer.c
+ *	  bw_pacer_scavenge()	pacer.c: what is over the limit goes at once
+ *	  bw_scavenge_begin()	scavenge.c: and other memory little by little
  *
  * *Plain* needs nothing of the program:
  *
@@ -288,6 +289,7 @@ void bw_gc_cycle(struct bw_collector *c)
 	bw_special_run();
 	bw_gc_finish_sweep(c);
 	bw_pacer_scavenge(c);
+	bw_scavenge_begin(c);
 	c->times.end = bw_gc_now();
 	cycle_count(c);
 	if (c->trace)

@@ -61,22 +61,22 @@ static s64 goal_by_limit(const struct bw_collector *c)
 static s64 trigger(const struct bw_collector *c)
 {
 	const struct bw_pacer *p = &c->pacer;
-	s64 room = p->goal - p->marked, run;
+	s64 goal = READ_ONCE(p->goal), room = goal - p->marked, run;
 
 	if (c->every)
 		return INT64_MIN;
-	if (READ_ONCE(c->mode) == BW_GC_PLAIN || c->stw ||
-	    p->goal == INT64_MAX)
-		return p->goal;
+	if (READ_ONCE(c->mode) == BW_GC_PLAIN || c->stw || goal == INT64_MAX)
+		return goal;
 	run = p->taken ? p->taken + p->taken / 4 : room / 2;
 	run = min(run, room / 10 * 7);
-	return p->goal - max(run, room / 20);
+	return goal - max(run, room / 20);
 }
 
 void bw_pacer_begin(struct bw_collector *c)
 {
 	struct bw_pacer *p = &c->pacer;
-	s64 room = p->goal == INT64_MAX ? c->before : p->goal - c->before;
+	s64 goal = READ_ONCE(p->goal);
+	s64 room = goal == INT64_MAX ? c->before : goal - c->before;
 
 	/* all that is there at worst; what is left of the room at least */
 	room = max(room, max(c->before / 20, (s64)MIN_ROOM));
@@ -109,7 +109,7 @@ static void hold_back(struct bw_collector *c)
 	u64 now = bw_gc_now(), took = now - c->times.begin;
 
 	WRITE_ONCE(p->not_before, 0);
-	if (p->goal >= goal_by_percent(c) || c->forced)
+	if (READ_ONCE(p->goal) >= goal_by_percent(c) || c->forced)
 		return;
 	WRITE_ONCE(p->not_before, now + took);
 	if (p->told || goal_by_limit(c) > p->marked + MIN_ROOM)

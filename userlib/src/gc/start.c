@@ -85,11 +85,15 @@ static void fork_child(void)
 	started = 0;
 	c->wanted = 0;
 	c->done = 0;
+	c->scavenger.asked = 0;
 	bw_leaks_forget();
 	c->mode = BW_GC_PLAIN;
 	c->pacer.goal = INT64_MAX;
-	if (c->h)
-		c->h->gc.trigger = INT64_MAX;
+	if (!c->h)
+		return;
+	c->h->gc.trigger = INT64_MAX;
+	c->h->gc.scavenger = 0;
+	c->h->retain = 0;
 }
 
 static void init_once(void)
@@ -134,20 +138,35 @@ static void collector_init(struct bw_mheap *h)
 	bw_pacer_renew(c);
 }
 
+/* There is no cycle to be done, as the one who rang @bell last knew. */
+static void rest(struct bw_collector *c, u32 bell)
+{
+	u64 until;
+
+	busy_begin();
+	until = bw_scavenge_some(c);
+	busy_end();
+	bw_futex_wait(&c->bell, bell, until);
+}
+
 static void *collector_main(void *arg)
 {
 	const struct timespec later = { .tv_nsec = 10000000 };
 	struct bw_collector *c = arg;
-	u32 want;
+	u32 want, bell;
 
 	/* there is no memory: the heap grows meanwhile */
 	while (bw_helper_begin())
 		nanosleep(&later, NULL);
 	bw_helpers_add(bw_gang_init(bw_cpus()) - 1);
 	for (;;) {
-		/* pairs with ask() */
-		while ((want = smp_load_acquire(&c->wanted)) == c->done)
-			bw_futex_wait(&c->wanted, want, 0);
+		/* pairs with bw_collector_wake(): before what it is for */
+		bell = smp_load_acquire(&c->bell);
+		want = READ_ONCE(c->wanted);
+		if (want == c->done) {
+			rest(c, bell);
+			continue;
+		}
 		busy_begin();
 		bw_gc_cycle(c);
 		busy_end();
@@ -177,13 +196,20 @@ static void collector_start(void)
 	pthread_detach(t);
 }
 
+void bw_collector_wake(void)
+{
+	/* pairs with collector_main() */
+	__atomic_fetch_add(&bw_collector.bell, 1, __ATOMIC_SEQ_CST);
+	bw_futex_wake(&bw_collector.bell, 1);
+}
+
 static void ask(struct bw_collector *c, u32 was)
 {
 	if (!try_cmpxchg(&c->wanted, &was, was + 1))
 		return;
 	if (!READ_ONCE(started) && !xchg(&started, 1))
 		collector_start();
-	bw_futex_wake(&c->wanted, 1);
+	bw_collector_wake();
 }
 
 /* In a section: it cannot wait here. Far beyond, the collector goes first. */
@@ -235,7 +261,7 @@ void bw_collector_run(void)
 	want = __atomic_add_fetch(&c->wanted, 1, __ATOMIC_SEQ_CST);
 	if (!READ_ONCE(started) && !xchg(&started, 1))
 		collector_start();
-	bw_futex_wake(&c->wanted, 1);
+	bw_collector_wake();
 	m = bw_m_self();
 	if (!m) {
 		wait_for(NULL, &want);
@@ -265,6 +291,7 @@ static void thread_ends(struct bw_mheap *h)
 void bw_collector_hooks(void)
 {
 	bw_up_gc_due = bw_collector_due;
+	bw_up_memory_idle = bw_scavenge_ask;
 	bw_up_object_freed = bw_special_freed;
 	bw_up_shades_full = bw_shades_flush;
 	bw_up_thread_begins = thread_begins;

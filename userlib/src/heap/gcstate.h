@@ -32,6 +32,7 @@ enum bw_broken {
  * @allocated:	bytes ever taken, as @live counts them			[atomic]
  * @swept:	bytes that sweeps freed					[atomic]
  * @nr_swept:	spans that were swept					[atomic]
+ * @scavenger:	a thread gives memory back, puts do not			[atomic]
  * @large:	objects that have spans of their own; only the first bucket
  * @limbo_lock:	of what follows
  * @limbo:	spans that ended while marking: their memory stays until then
@@ -43,6 +44,7 @@ struct bw_gcstate {
 	u32 unswept;
 	u32 cursor;
 	u32 broken;
+	u32 scavenger;
 	/* written by refills */
 	s64 live __aligned(64);
 	s64 trigger;

@@ -183,11 +183,13 @@ static void spare_add_locked(struct bw_mheap *h, struct bw_mspan *s)
 
 /*
  * How many to fetch, and twice as many the next time: but memory that nobody may
- * ever want is to be a small part of what is used.
+ * ever want is to be a small part of what is used, and who waits for the system
+ * to make pages is not to wait for many.
  */
 static u32 batch_locked(struct bw_mheap *h, u32 spanclass, u32 npages)
 {
-	u32 pages = (u32)min((u64)BW_BATCH_PAGES, h->used_pages / 8);
+	u32 most_pages = h->lazy_pages ? BW_BATCH_PAGES : BW_BATCH_FRESH;
+	u32 pages = (u32)min((u64)most_pages, h->used_pages / 8);
 	u32 most = max(pages / npages, 1U);
 	struct bw_spares *sp = &h->spares[spanclass];
 	u32 n = sp->batch ? sp->batch : 1;
@@ -357,7 +359,7 @@ static bool put_begin(struct bw_mheap *h, struct bw_mspan *s)
 	return true;
 }
 
-/* True: it is time for bw_mheap_decay(). */
+/* True: it is time for bw_mheap_put_due(). */
 static bool put_end_locked(struct bw_mheap *h, struct bw_mspan *s,
 			   struct bw_list *out)
 {
@@ -396,7 +398,7 @@ void bw_mspans_put(struct bw_mheap *h, struct bw_list *list)
 	bw_unlock(&h->lock);
 	bw_spans_release(h, &out);
 	if (due)
-		bw_mheap_decay(h, bw_clock_now());
+		bw_mheap_put_due(h);
 }
 
 void bw_mspan_put(struct bw_mheap *h, struct bw_mspan *s)

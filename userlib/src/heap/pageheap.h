@@ -13,7 +13,8 @@
  *
  * Memory of spans that went back to the backend stays with the process, lazy,
  * until it *decays*: every BW_DECAY_NS a put gives back what was not needed at
- * the peak of the last two periods. bw_mheap_scavenge() gives back at once.
+ * the peak of the last two periods. Where there is a collector its thread does
+ * that, little by little. bw_mheap_scavenge() gives back at once.
  *
  * H1. The arenas that bw_mheap_arena_add() added are those below @limit.
  * H2. An owner word is a descriptor's address, or 0.
@@ -39,6 +40,7 @@
 #define BW_SPARE_LOOK		16U	/* spares a get looks at */
 #define BW_BATCH_MAX		64U	/* spans of one call */
 #define BW_BATCH_PAGES		64U	/* and pages, if it is more than one */
+#define BW_BATCH_FRESH		16U	/* where none has memory */
 #define BW_LAZY_PAGES		128U	/* larger spans are populated by touch */
 #define BW_HUGE_WINDOW		(64 * BURROW_ARENA_PAGES)
 #define BW_DECAY_NS		1000000000ULL
@@ -120,7 +122,8 @@ struct bw_mspan_map {
  * @used_pages:	in spans that somebody got
  * @lazy_pages:	at most so many free pages have memory
  * @peak:	highest @used_pages of this and of the last period
- * @decayed:	when the period began, CLOCK_MONOTONIC
+ * @retain:	pages that are kept whatever the peaks were
+ * @decayed:	when the period began, CLOCK_MONOTONIC		[lock, atomic]
  * @puts:	since the clock was read
  * @central:	by span class						[own locks]
  * @gc:		see there
@@ -151,6 +154,7 @@ struct bw_mheap {
 	u64 used_pages;
 	u64 lazy_pages;
 	u64 peak[2];
+	u64 retain;
 	u64 decayed;
 	u32 puts;
 
@@ -259,6 +263,16 @@ u64 bw_mheap_scavenge(struct bw_mheap *h, u64 bytes);
 
 /* What a put does every BW_DECAY_NS; @now is CLOCK_MONOTONIC. */
 void bw_mheap_decay(struct bw_mheap *h, u64 now);
+
+/*
+ * For who does that in place of puts (@gc.scavenger): what is used, @more pages
+ * and a tenth are kept, or with @more 0 nothing, and peaks are forgotten. Bytes
+ * that are there beyond; if there are none, may there be some a period later,
+ * without anybody doing anything? And so many go.
+ */
+void bw_mheap_retain(struct bw_mheap *h, u64 more, u64 now);
+u64 bw_mheap_excess(struct bw_mheap *h, u64 now, bool *later);
+u64 bw_mheap_give(struct bw_mheap *h, u64 bytes);
 
 /*
  * [p, p + bytes), memory of the library's that nobody touched yet, is there; up to

@@ -27,5 +27,7 @@ void bw_spares_drop_locked(struct bw_mheap *h, struct bw_list *out);
 void bw_efence(const struct bw_mheap *h, const struct bw_mspan *s, bool on);
 /* SPARE spans go back to the backend; those it does not take to @stuck. */
 void bw_spans_release(struct bw_mheap *h, struct bw_list *list);
+/* After a put: what is not needed goes, by whoever sees to that. */
+void bw_mheap_put_due(struct bw_mheap *h);
 
 #endif

@@ -5,11 +5,14 @@
  *	bw_mspan_put()			heap/pageheap.c
  *	  bw_spans_release()		<- here: in vectors; objects' spans of a
  *					collector by bulk sweep in kernel mode
- *	  bw_mheap_decay()		<- here: at most once a period
+ *	  bw_mheap_put_due()		<- here: at most once a period, by the
+ *					   caller, or by a collector's thread if
+ *					   there is one (gc/scavenge.c)
  *	    be->ops->lazy_reclaim()	backend/backend.h
  */
 #include <time.h>
 
+#include "base/hooks.h"
 #include "base/throw.h"
 #include "pageheap_inside.h"
 
@@ -192,17 +195,26 @@ u64 bw_mheap_scavenge(struct bw_mheap *h, u64 bytes)
 	return bytes ? lazy_give(h, bytes) : 0;
 }
 
-/* Pages that were not needed at the peak of two periods; a new one begins. */
-static u64 excess_locked(struct bw_mheap *h, u64 now)
+/* Pages beyond what the last two periods needed, and beyond @retain. */
+static u64 excess_locked(const struct bw_mheap *h)
 {
-	u64 have = h->used_pages + h->spare_pages + h->stuck_pages +
-		   h->lazy_pages;
-	u64 keep = max(h->peak[0], h->peak[1]);
+	u64 back = h->spare_pages + h->stuck_pages + h->lazy_pages;
+	u64 have = h->used_pages + back;
+	u64 keep = max(max(h->peak[0], h->peak[1]), h->retain);
 
-	h->decayed = now;
+	return min(have > keep ? have - keep : 0, back);
+}
+
+static void period_locked(struct bw_mheap *h, u64 now)
+{
+	WRITE_ONCE(h->decayed, now);
 	h->peak[1] = h->peak[0];
 	h->peak[0] = h->used_pages;
-	return have > keep ? have - keep : 0;
+}
+
+static u64 give(struct bw_mheap *h, u64 bytes, bool spares)
+{
+	return spares ? bw_mheap_scavenge(h, bytes) : lazy_give(h, bytes);
 }
 
 void bw_mheap_decay(struct bw_mheap *h, u64 now)
@@ -212,12 +224,54 @@ void bw_mheap_decay(struct bw_mheap *h, u64 now)
 
 	bw_lock(&h->lock);
 	if (now - h->decayed >= BW_DECAY_NS) {
-		pages = excess_locked(h, now);
+		pages = excess_locked(h);
+		period_locked(h, now);
 		spares = pages > h->lazy_pages;
 	}
 	bw_unlock(&h->lock);
-	if (spares)
-		bw_mheap_scavenge(h, pages << BURROW_PAGE_SHIFT);
-	else if (pages)
-		lazy_give(h, pages << BURROW_PAGE_SHIFT);
+	if (pages)
+		give(h, pages << BURROW_PAGE_SHIFT, spares);
+}
+
+void bw_mheap_retain(struct bw_mheap *h, u64 more, u64 now)
+{
+	bw_lock(&h->lock);
+	h->retain = more ? (h->used_pages + more) / 10 * 11 : 0;
+	h->peak[0] = h->used_pages;
+	period_locked(h, now);
+	bw_unlock(&h->lock);
+}
+
+u64 bw_mheap_excess(struct bw_mheap *h, u64 now, bool *later)
+{
+	u64 pages, back;
+
+	bw_lock(&h->lock);
+	if (now - h->decayed >= BW_DECAY_NS)
+		period_locked(h, now);
+	pages = excess_locked(h);
+	back = h->spare_pages + h->stuck_pages + h->lazy_pages;
+	*later = back && h->used_pages + back > max(h->used_pages, h->retain);
+	bw_unlock(&h->lock);
+	return pages << BURROW_PAGE_SHIFT;
+}
+
+u64 bw_mheap_give(struct bw_mheap *h, u64 bytes)
+{
+	bool spares;
+
+	bw_lock(&h->lock);
+	spares = bytes >> BURROW_PAGE_SHIFT > h->lazy_pages;
+	bw_unlock(&h->lock);
+	return give(h, bytes, spares);
+}
+
+void bw_mheap_put_due(struct bw_mheap *h)
+{
+	u64 now = bw_clock_now();
+
+	if (!READ_ONCE(h->gc.scavenger))
+		bw_mheap_decay(h, now);
+	else if (now - READ_ONCE(h->decayed) >= BW_DECAY_NS)
+		BW_UP(memory_idle, h);
 }
