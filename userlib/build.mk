@@ -57,6 +57,7 @@ bw-lib-src := \
 	kmod/core/pagemap.c \
 	kmod/core/span.c \
 	kmod/core/coreheap.c \
+	kmod/core/coreheap_check.c \
 	userlib/src/backend/fork.c \
 	userlib/src/backend/window.c \
 	userlib/src/backend/user_fork.c \

@@ -29,15 +29,10 @@ void bw_core_init(struct bw_core *core, void *zeroed, u32 nr_arenas)
 				nr_arenas);
 }
 
-static struct bw_core_arena *arena_of(const struct bw_core *core, u32 page)
-{
-	return core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
-}
-
 /* Where it is written down whether a page of a mapped arena is free. */
 static struct bw_pagemap *map_of(struct bw_core *core, u32 page)
 {
-	return &core->map[arena_of(core, page)->kind];
+	return &core->map[bw_core_arena_of(core, page)->kind];
 }
 
 void bw_core_arena_add(struct bw_core *core, u32 index,
@@ -330,7 +325,7 @@ static u32 next_lazy(const struct bw_core *core, u32 page, u32 end)
 		u32 off = page % BURROW_ARENA_PAGES;
 		u64 x;
 
-		a = arena_of(core, page);
+		a = bw_core_arena_of(core, page);
 		if (!a || !a->nr_lazy) {
 			page += BURROW_ARENA_PAGES - off;
 			continue;
@@ -350,7 +345,7 @@ static u32 next_lazy(const struct bw_core *core, u32 page, u32 end)
  */
 static u32 lazy_run(const struct bw_core *core, u32 page, u32 most)
 {
-	u32 kind = arena_of(core, page)->kind, n = 0;
+	u32 kind = bw_core_arena_of(core, page)->kind, n = 0;
 
 	while (n < most) {
 		u32 at = page + n, off = at % BURROW_ARENA_PAGES;
@@ -383,7 +378,7 @@ static u32 find_lazy(const struct bw_core *core, u32 page, u32 end, u32 most,
 
 	*npages = 0;
 	while ((at = next_lazy(core, page, end)) < end) {
-		u32 unit = arena_of(core, at)->kind == BURROW_ARENA_HUGE ?
+		u32 unit = bw_core_arena_of(core, at)->kind == BURROW_ARENA_HUGE ?
 			   BURROW_HUGE_PAGES : 1;
 		u32 n = min(max(most, unit), end - at);
 
@@ -518,7 +513,7 @@ bool bw_core_page_is_usable(const struct bw_core *core, u32 page)
 		return false;
 	if (bw_core_page_is_fillable(core, page))
 		return true;
-	a = arena_of(core, page);
+	a = bw_core_arena_of(core, page);
 	return burrow_word_tag(a->kwords[off]) == BURROW_TAG_NONE &&
 	       a->resident[off / 64] >> (off % 64) & 1;
 }
@@ -532,7 +527,7 @@ bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages)
 			return false;
 		head = bw_span_head_of(core, page);
 		if (head == BW_NO_PAGE) {
-			const struct bw_core_arena *a = arena_of(core, page);
+			const struct bw_core_arena *a = bw_core_arena_of(core, page);
 
 			page += a->nr_free == BURROW_ARENA_PAGES ?
 				BURROW_ARENA_PAGES - page % BURROW_ARENA_PAGES :
@@ -546,101 +541,4 @@ bool bw_core_range_is_unused(const struct bw_core *core, u32 page, u32 npages)
 		page = head + burrow_word_low(*bw_span_word(core, head));
 	}
 	return true;
-}
-
-/* What check() counts by looking at every page. */
-struct tally {
-	u64 spans;
-	u64 live;
-	u64 free;
-	u64 lazy;
-	u64 covered;		/* pages with a word, and what the heads say */
-	u64 claimed;
-};
-
-/* One page whose word is @word: 0 or the invariant it breaks. */
-static int check_page(const struct bw_core *core, u32 page, struct tally *t)
-{
-	const struct bw_core_arena *a = arena_of(core, page);
-	u32 off = page % BURROW_ARENA_PAGES;
-	bool free = bw_pagemap_is_free(&core->map[a->kind], page);
-	u64 word = *bw_span_word(core, page), head = word;
-	u32 start = page;
-
-	if (burrow_word_tag(word) == BURROW_TAG_NONE) {
-		if (!free || word)
-			return 11;
-		t->free++;
-		t->lazy += a->resident[off / 64] >> (off % 64) & 1;
-		return 0;
-	}
-	if (free)
-		return 12;
-	if (burrow_word_tag(word) == BURROW_TAG_BODY) {
-		start = burrow_word_low(word);
-		if (start >= page || !bw_core_page_is_mapped(core, start))
-			return 13;
-		head = *bw_span_word(core, start);
-	}
-	if (arena_of(core, start)->kind != a->kind)
-		return 17;
-	if (burrow_word_tag(head) != BURROW_TAG_HEAD ||
-	    burrow_word_gen(head) != burrow_word_gen(word) ||
-	    page - start >= burrow_word_low(head))
-		return 14;
-	t->covered++;
-	if (page == start)
-		t->claimed += burrow_word_low(head);
-	switch (burrow_word_state(head)) {
-	case BURROW_SPAN_LIVE:
-	case BURROW_SPAN_DISCARDING:
-		t->live++;
-		t->spans += page == start;
-		return 0;
-	case BURROW_SPAN_RECLAIMING:
-		return 0;
-	default:
-		return 15;
-	}
-}
-
-int bw_core_check(struct bw_core *core)
-{
-	struct tally all = { 0 };
-	u32 index, i, kind;
-	int bad;
-
-	for (kind = 0; kind < BURROW_NR_ARENA_KINDS; kind++) {
-		bad = bw_pagemap_check(&core->map[kind]);
-		if (bad)
-			return bad;
-	}
-	for (index = 0; index < core->nr_arenas; index++) {
-		struct tally one = { 0 };
-
-		if (!core->arena[index])
-			continue;
-		for (i = 0; i < BURROW_ARENA_PAGES; i++) {
-			u32 page = (index << BURROW_ARENA_PAGE_SHIFT) + i;
-
-			bad = check_page(core, page, &one);
-			if (bad)
-				return bad;
-		}
-		if (one.free != core->arena[index]->nr_free ||
-		    one.lazy != core->arena[index]->nr_lazy)
-			return 21;
-		all.spans += one.spans;
-		all.live += one.live;
-		all.free += one.free;
-		all.lazy += one.lazy;
-		all.covered += one.covered;
-		all.claimed += one.claimed;
-	}
-	if (all.covered != all.claimed)
-		return 16;
-	if (all.spans != core->nr_spans || all.live != core->nr_live ||
-	    all.free != core->nr_free || all.lazy != core->nr_lazy)
-		return 22;
-	return 0;
 }

@@ -105,6 +105,13 @@ struct bw_run {
 	u32 gen;
 };
 
+/* The arena of a page; NULL: none is mapped there. */
+static inline struct bw_core_arena *bw_core_arena_of(const struct bw_core *core,
+						     u32 page)
+{
+	return core->arena[page >> BURROW_ARENA_PAGE_SHIFT];
+}
+
 /*
  * A copy of a heap is made of an init, a bw_core_arena_clone() of each arena, and
  * bw_core_clone_end(), which brings the counts over; no run may be claimed in
@@ -193,7 +200,7 @@ bool bw_core_is_resident(const struct bw_core *core, u32 page, u32 npages);
 bool bw_core_is_lazy(const struct bw_core *core, u32 page, u32 npages);
 bool bw_core_page_is_mapped(const struct bw_core *core, u32 page);
 
-/* 0, or a number that names the invariant which does not hold. */
+/* coreheap_check.c: 0, or a number that names the invariant which does not hold. */
 int bw_core_check(struct bw_core *core);
 
 #endif

@@ -162,7 +162,7 @@ mutant 'an arena enters the map of another kind' $m \
 mutant 'an arena leaves the map of another kind' $m \
 	's/bw_pagemap_arena_del(&core->map\[a->kind\]/bw_pagemap_arena_del(\&core->map[0]/'
 mutant 'pages move in the map of another kind' $m \
-	's/return &core->map\[arena_of(core, page)->kind\];/return \&core->map[0 * page];/'
+	's/return &core->map\[bw_core_arena_of(core, page)->kind\];/return \&core->map[0 * page];/'
 mutant 'a span is looked for in arenas of another kind' $m \
 	's/map = &core->map\[req->arena_kind\];/map = \&core->map[0];/'
 mutant 'a reclaim crosses a border of kinds' $m \
@@ -170,7 +170,7 @@ mutant 'a reclaim crosses a border of kinds' $m \
 mutant 'a reclaim stops at each border of arenas' $m \
 	's/if (!a || a->kind != kind)/if (!a || (n \&\& !off))/'
 mutant 'a range of another kind is never unused' $m \
-	'/^bool bw_core_range_is_unused/,/^}/s/if (head == BW_NO_PAGE) {/if (head == BW_NO_PAGE \&\& arena_of(core, page)->kind)\n\t\t\treturn false;\n\t\t&/'
+	'/^bool bw_core_range_is_unused/,/^}/s/if (head == BW_NO_PAGE) {/if (head == BW_NO_PAGE \&\& bw_core_arena_of(core, page)->kind)\n\t\t\treturn false;\n\t\t&/'
 mutant 'a huge arena loses pages that are no unit' $m \
 	's/& ~(unit - 1);/;/'
 mutant 'a reclaim begins inside a unit' $m \
@@ -223,12 +223,6 @@ mutant 'a clone counts no free pages' $m \
 	's/core->nr_free = from->nr_free;//'
 mutant 'a clone counts no lazy pages' $m \
 	's/core->nr_lazy = from->nr_lazy;//'
-mutant 'check looks at the map of one kind only' $m \
-	'/^int bw_core_check/,/^}/s/kind < BURROW_NR_ARENA_KINDS/kind < 1/'
-mutant 'check does not see a span in arenas of two kinds' $m \
-	's/if (arena_of(core, start)->kind != a->kind)/if (!core)/'
-mutant 'check looks for free pages in the map of another kind' $m \
-	's/bw_pagemap_is_free(&core->map\[a->kind\], page)/bw_pagemap_is_free(\&core->map[0], page)/'
 mutant 'a generation is given out twice' $m \
 	's/core->gen = (core->gen + 1)/core->gen = (core->gen | 1)/'
 mutant 'generations do not wrap' $m \
@@ -279,8 +273,6 @@ mutant 'a range is lazy only if its first page is' $m \
 	'/^bool bw_core_is_lazy/,/^}/s/< page + npages;/== page;/'
 mutant 'a claim stands though its arena went' $m \
 	'/^bool bw_core_run_is_there/,/^}/s/return find_run/return !find_run/'
-mutant 'check does not see a head that is too long' $m \
-	's/if (all.covered != all.claimed)/if (!core)/'
 mutant 'a span grows over what is not free' $m \
 	's/page + had, more) < more)/page + had, more) < 1)/'
 mutant 'a span grows one page short of what is free only' $m \
@@ -299,6 +291,16 @@ mutant 'a span grows while it is discarded' $m \
 	'/^int bw_core_span_extend/,/^}/s/if (err)/if (err \&\& err != -EBUSY)/'
 mutant 'a span grows longer than its head word can say' $m \
 	's/if (npages >> BURROW_W_NPAGES_BITS ||/if (!npages ||/'
+
+m=coreheap_check.c
+mutant 'check looks at the map of one kind only' $m \
+	'/^int bw_core_check/,/^}/s/kind < BURROW_NR_ARENA_KINDS/kind < 1/'
+mutant 'check does not see a span in arenas of two kinds' $m \
+	's/if (bw_core_arena_of(core, start)->kind != a->kind)/if (!core)/'
+mutant 'check looks for free pages in the map of another kind' $m \
+	's/bw_pagemap_is_free(&core->map\[a->kind\], page)/bw_pagemap_is_free(\&core->map[0], page)/'
+mutant 'check does not see a head that is too long' $m \
+	's/if (all.covered != all.claimed)/if (!core)/'
 
 m=span.c
 mutant 'a span is longer before its bodies are there' $m \
