@@ -18,6 +18,8 @@ ARENA_PAGES = 1 << (ARENA_SHIFT - PAGE_SHIFT)
 UMETA_SHIFT = 22
 U_OWNER = 3 << 20
 NO_WINDOW = 0xff
+STASH_SLOTS = 62
+STASH_BYTES = 16384
 TINY = 0
 
 KINDS = ["noscan", "scan", "conservative", "manual", "stack"]
@@ -107,26 +109,46 @@ def malloc_state(span, slot, bit_is_set):
     return "free, in a magazine of " + where if where else "allocated"
 
 
+def in_array(array, count, slot):
+    return any(int(array[i + 1]) == slot for i in range(count))
+
+
+def in_shelf(cache, spanclass, slot):
+    """Is it in an array that is full (heap/shelf.c)? All have as many slots."""
+    if spanclass >= cache["shelf"].type.range()[1] + 1:
+        return False
+    array = cache["shelf"][spanclass]["first"]
+    while int(array):
+        most = int(cache["stash"][spanclass]["size"])
+        most = min(max(STASH_BYTES // most, 2), STASH_SLOTS)
+        if in_array(array, most - most // 4, slot):
+            return True
+        array = array[STASH_SLOTS + 1].cast(array.type)
+    return False
+
+
 def stash_with(heap, span, slot):
-    """The mcache in whose stash (heap/mcache.h) this slot is, or None."""
+    """Where the slot is in an mcache (heap/mcache.h), or None."""
     cache = heap["gc"]["caches"]
+    spanclass = int(span["spanclass"])
     while int(cache):
-        stash = cache["stash"][int(span["spanclass"])]
-        for i in range(int(stash["top"] - stash["low"])):
-            if int(stash["low"][i + 1]) == slot:
-                return int(cache)
+        stash = cache["stash"][spanclass]
+        if in_array(stash["low"], int(stash["top"] - stash["low"]), slot):
+            return "in a stash of the mcache %#x" % int(cache)
+        if in_shelf(cache, spanclass, slot):
+            return "on a shelf of the mcache %#x" % int(cache)
         cache = cache["next"]
     return None
 
 
 def slot_state(heap, span, index):
-    """What stashes and bits say of a slot (M7 of mcache.h, O1 and O2 of mspan.h)."""
+    """What stashes and bits say of a slot (M7, M8 of mcache.h, O1, O2 of mspan.h)."""
     word, bit = index // 64, 1 << index % 64
     window = int(span["window"]) & NO_WINDOW
     slot = int(span["base"]) + index * int(span["elem_size"])
-    cache = stash_with(heap, span, slot)
-    if cache:
-        return "free, in a stash of the mcache %#x" % cache
+    where = stash_with(heap, span, slot)
+    if where:
+        return "free, " + where
     if window == word:
         free = int(span["free_bits"]) & bit
         return "free, in the window" if free else "allocated, in the window"

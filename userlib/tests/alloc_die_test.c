@@ -106,6 +106,18 @@ static void free_twice_with_many_between(void)
 	bw_free(p[7]);
 }
 
+static void free_twice_with_a_shelf_between(void)
+{
+	void *p[300];
+	u32 i;
+
+	for (i = 0; i < 300; i++)
+		p[i] = bw_alloc(48);
+	for (i = 0; i < 300; i++)
+		bw_free(p[i]);
+	bw_free(p[7]);
+}
+
 static void free_inside_a_span_of_pages(void)
 {
 	char *p[200];
@@ -219,6 +231,8 @@ static const struct row {
 	{ "by another thread, too", free_in_another_thread_too, "",
 	  "it was freed before" },
 	{ "twice, and many between", free_twice_with_many_between, "",
+	  "freed before: byte 0 of slot 7, class 4" },
+	{ "twice, and a shelf between", free_twice_with_a_shelf_between, "",
 	  "freed before: byte 0 of slot 7, class 4" },
 	{ "inside, beyond a page", free_inside_a_span_of_pages, "",
 	  "no object begins there: byte 128 of slot 57, class 10" },

@@ -58,6 +58,7 @@ if ! command -v gdb >/dev/null; then
 fi
 
 set -- -ex 'burrow span live' -ex 'burrow span hot' -ex 'burrow span old' \
+	-ex 'burrow span shelved' \
 	-ex 'burrow span large' -ex 'burrow span gone' -ex 'burrow span 0'
 ask -ex 'break here' -ex run "$@" -ex "generate-core-file $work/core" \
 	-ex kill "$prog"
@@ -66,6 +67,7 @@ expect_both()
 	expect "$1" 'class  4: 170 slots of 48 bytes, conservative' \
 		'byte 5 of it: allocated, in the window' \
 		'byte 0 of it: free, in a stash of the mcache 0x' \
+		'byte 0 of it: free, on a shelf of the mcache 0x' \
 		'state  full' 'byte 0 of it: allocated$' \
 		'state  large' 'class  0: 1 slots of 106496 bytes, noscan' \
 		'byte 9 of it: allocated' 'which is in no span' \

@@ -2,7 +2,8 @@
 /* gdb_target: addresses of all sorts, for gdb.sh to ask about. */
 #include "burrow/alloc.h"
 
-char *live, *hot, *old, *large, *gone;
+char *live, *hot, *old, *shelved, *large, *gone;
+static char *many[100];
 
 void here(void);
 
@@ -24,6 +25,11 @@ int main(void)
 	live = (char *)bw_alloc(48) + 5;
 	hot = bw_alloc(48);
 	bw_free(hot);
+	for (i = 0; i < 100; i++)
+		many[i] = bw_alloc(200);
+	for (i = 0; i < 100; i++)
+		bw_free(many[i]);
+	shelved = many[3];
 	gone = bw_alloc_noscan(100000);
 	large = (char *)bw_alloc_noscan(100000) + 9;
 	bw_free(gone);

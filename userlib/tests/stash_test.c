@@ -66,7 +66,8 @@ static void what_was_freed_last_is_next_whatever_span_it_is_of(void)
 	end();
 }
 
-static void a_full_stash_gives_its_older_half_to_the_spans(void)
+/* All arrays are somebody's, and nobody asks for more. */
+static void without_memory_for_a_shelf_the_older_half_goes_to_the_spans(void)
 {
 	void *p[BW_STASH_SLOTS + 1];
 	u32 i, half = BW_STASH_SLOTS / 2;
@@ -78,6 +79,9 @@ static void a_full_stash_gives_its_older_half_to_the_spans(void)
 		mcache_free(c, p[i]);
 		EXPECT(is_taken(p[0]) && is_taken(p[i]));
 	}
+	while (bw_words_get(c))
+		c->refused = 1;
+	c->refused = 1;
 	mcache_free(c, p[BW_STASH_SLOTS]);
 	for (i = 0; i <= BW_STASH_SLOTS; i++)
 		EXPECT(is_taken(p[i]) == (i >= half));
@@ -200,6 +204,9 @@ static void a_stash_of_large_slots_is_short(void)
 		p[i] = alloc(32768);
 	for (i = 0; i < 8; i++)
 		mcache_free(c, p[i]);
+	/* two of 32 KiB, and three arrays of as many */
+	EXPECT(c->shelved == 3 * (2 * 32768 + 512));
+	EXPECT(bw_shelves_flush(c));
 	bw_mcache_flush_freeing(c);
 	EXPECT(objects() == 2);
 	end();
@@ -208,7 +215,7 @@ static void a_stash_of_large_slots_is_short(void)
 int main(void)
 {
 	TEST(what_was_freed_last_is_next_whatever_span_it_is_of);
-	TEST(a_full_stash_gives_its_older_half_to_the_spans);
+	TEST(without_memory_for_a_shelf_the_older_half_goes_to_the_spans);
 	TEST(an_object_that_looks_freed_can_be_freed);
 	TEST(what_is_not_zeroed_does_not_look_freed);
 	TEST(what_lay_in_a_stash_in_a_stop_is_swept_and_not_handed_out);

@@ -26,7 +26,8 @@ enum bw_broken {
  * @cursor:	list that the next sweep looks at			[atomic]
  * @broken:	enum bw_broken: what is left out, for tests that must fail
  * @live:	bytes in objects that were marked, and in slots that were taken
- *		since, free slots of spans in mcaches among them	[atomic]
+ *		since, free slots of spans in mcaches among them, but not those
+ *		on shelves						[atomic]
  * @trigger:	from so many on a cycle is due; huge while there is no
  *		collector						[atomic]
  * @allocated:	bytes ever taken, as @live counts them			[atomic]
@@ -38,6 +39,7 @@ enum bw_broken {
  * @limbo:	spans that ended while marking: their memory stays until then
  * @caches_lock: of what follows
  * @caches:	all mcaches						[caches_lock]
+ * @nr_caches:	how many these are				[caches_lock, atomic]
  */
 struct bw_gcstate {
 	u32 marking;
@@ -56,6 +58,7 @@ struct bw_gcstate {
 	struct bw_list limbo;
 	struct bw_lock caches_lock;
 	struct bw_mcache *caches;
+	u32 nr_caches;
 };
 
 static inline void bw_live_add(struct bw_gcstate *gc, s64 bytes)

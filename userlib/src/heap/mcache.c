@@ -4,6 +4,7 @@
  *
  *	mcache_alloc()			heap/mcache.h
  *	  bw_mcache_alloc_slow()	<- here: next window, else next span
+ *	    bw_shelf_get()		heap/shelf.c, first of all
  *	    bw_mcentral_swap()		heap/mcentral.c
  *
  * Rejected: keeping several spans a class, or full ones. Others could not have
@@ -106,8 +107,21 @@ static bool refill(struct bw_mcache *c, u32 spanclass)
 		return false;
 	if (!load_from(c->heap, s, 0))
 		bw_throw("mcentral gave a span that is full");
+	/* a new one, for on no list is one that is empty (E3) */
+	if (c->shelved && !s->nalloc)
+		bw_shelves_trim(c, (size_t)s->npages << BURROW_PAGE_SHIFT);
 	if (c->heap->verify && bw_mcache_check(c))
 		bw_throw("verify: an mcache is not as it should be");
+	return true;
+}
+
+/* There are slots in the stash, or in the window. */
+static bool more(struct bw_mcache *c, u32 spanclass)
+{
+	if (c->span[spanclass]->free_bits)
+		return true;
+	if (!bw_shelf_get(c, spanclass) && !refill(c, spanclass))
+		return false;
 	if (unlikely(bw_gc_is_due(&c->heap->gc)))
 		BW_UP(gc_due, c->heap);
 	return true;
@@ -117,6 +131,8 @@ static void *take_stashed(struct bw_stash *st)
 {
 	char *p = *st->top;
 
+	/* the next but one: what was freed in no order lies all over the heap */
+	__builtin_prefetch(p == st->low[1] ? p : st->top[-2], 1);
 	memset(p, 0, st->size);
 	st->top--;
 	return p;
@@ -164,7 +180,7 @@ static void *alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n, bool zero)
 		if (!c)
 			return no_memory();
 	}
-	if (!c->span[spanclass]->free_bits && !refill(c, spanclass))
+	if (!more(c, spanclass))
 		return no_memory();
 	if (likely(!c->heap->hooks))
 		return mcache_alloc(c, spanclass, n, zero);
@@ -201,6 +217,7 @@ struct bw_mcache *bw_mcache_make(struct bw_mheap *h)
 	bw_lock(&h->gc.caches_lock);
 	c->next = h->gc.caches;
 	h->gc.caches = c;
+	WRITE_ONCE(h->gc.nr_caches, h->gc.nr_caches + 1);
 	bw_unlock(&h->gc.caches_lock);
 	return c;
 }
@@ -253,6 +270,7 @@ static void unlist(struct bw_mcache *c)
 	for (at = &gc->caches; *at != c; at = &(*at)->next)
 		;
 	*at = c->next;
+	WRITE_ONCE(gc->nr_caches, gc->nr_caches - 1);
 	bw_unlock(&gc->caches_lock);
 }
 
@@ -262,7 +280,7 @@ void bw_mcache_release(struct bw_mcache *c)
 	if (c->nr_shades)
 		BW_UP(shades_full, c);
 	unlist(c);
-	bw_stashes_free(c);
+	bw_words_free(c);
 	bw_sys_free(c, sizeof(*c));
 }
 
@@ -298,5 +316,7 @@ int bw_mcache_check(const struct bw_mcache *c)
 		if (f->span && (!f->mask || f->word >= bw_mspan_words(f->span)))
 			return 4;
 	}
-	return bw_stashes_are_good(c) ? 0 : 7;
+	if (!bw_stashes_are_good(c))
+		return 7;
+	return bw_shelves_are_good(c) ? 0 : 8;
 }

@@ -10,6 +10,7 @@
  *	  mcache_free()			<- here: into the stash of its class
  *	    bw_mcache_free_slow()	heap/mcache_free.c: anything else
  *	      bw_stash_put()		heap/stash.c: when there is no room
+ *		bw_shelf_put()		heap/shelf.c: then there is
  *
  * Only its thread touches an mcache: no lock, no atomic read-modify-write.
  *
@@ -35,6 +36,10 @@
  *     none was freed yet, and in mcaches with hooks. The first word of each slot is
  *     bw_freed_word().
  *
+ * M8. On a shelf are slots of its class, which are taken for all who look
+ *     elsewhere, as in a stash, but not live (bw_live_add()). Where a stash is not
+ *     used, nothing is on the shelf; @shelved is what all of them have.
+ *
  * A thread without an mcache has bw_mcache_none, which holds nothing and knows
  * no addresses: both fast paths miss, and the slow ones attach the thread. With
  * hooks (mcache_hook.h) the thread keeps bw_mcache_none in front and its own
@@ -54,7 +59,9 @@
 #define BW_NR_SHADES	256U
 #define BW_TINY_BLOCK	16U
 #define BW_STASH_SLOTS	62U
+#define BW_STASH_BYTES	16384U	/* of slots in one */
 #define BW_ZERO_INLINE	64U	/* bytes */
+#define BW_NR_SHELVES	(BURROW_KIND_MANUAL * BURROW_NR_CLASSES)
 
 /**
  * struct bw_freeing - frees that wait for company: they go back together
@@ -86,12 +93,27 @@ struct bw_stash {
 };
 
 /**
+ * struct bw_shelf - more of them, in arrays that are full (M8)		[owner]
+ * @first:	the one that came last, NULL: none
+ * @last:	the one that came first, where there is one
+ */
+struct bw_shelf {
+	char **first;
+	char **last;
+};
+
+/**
  * struct bw_mcache - what a thread has				[owner]
  * @base:	of the heap						[const]
  * @classes:	of its pages, see struct bw_mspan_map			[const]
  * @nr_pages:	that are looked up there; 0: all frees are slow
  * @stash:	by span class
- * @stashes:	where their words are
+ * @stashes:	where their words are, and those on shelves
+ * @blank:	arrays of these that nobody uses
+ * @shelf:	by span class
+ * @shelved:	bytes of slots and arrays on shelves
+ * @shelf_at:	the shelf that is trimmed next
+ * @refused:	so often it is not asked whether there is room for more of them
  * @span:	by span class
  * @map:	of the heap
  * @heap:	whose spans they are
@@ -110,6 +132,11 @@ struct bw_mcache {
 	struct bw_stash_words *stashes;
 	struct bw_stash stash[BW_NR_SPANCLASSES];
 	struct bw_mspan *span[BW_NR_SPANCLASSES];
+	struct bw_shelf shelf[BW_NR_SHELVES];
+	char **blank;
+	size_t shelved;
+	u32 shelf_at;
+	u32 refused;
 	const struct bw_mspan_map *map;
 	struct bw_mheap *heap;
 	u32 epoch;
@@ -153,15 +180,14 @@ void bw_mcache_flush_freeing(struct bw_mcache *c);
 /* A slot of a stash goes to its span. */
 void bw_mcache_give(struct bw_mcache *c, void *p);
 
-/* stash.c: for a new mcache; and its end, when all of them are blank. */
+/* stash.c: for a new mcache. */
 void bw_stashes_init(struct bw_mcache *c);
-void bw_stashes_free(struct bw_mcache *c);
 /*
  * The object at @p, slot @i of @s, is free. False: it has to go to its span. It is
  * fatal if it is there already.
  */
 bool bw_stash_put(struct bw_mcache *c, struct bw_mspan *s, u32 i, char *p);
-/* What is in them goes to spans. False: nothing was. */
+/* What is in them and on shelves goes to spans. False: nothing was. */
 bool bw_stashes_flush(struct bw_mcache *c);
 /*
  * The world is stopped, a sweep will come: they are blank, and what was in them
@@ -170,6 +196,29 @@ bool bw_stashes_flush(struct bw_mcache *c);
 void bw_stashes_drop(struct bw_mcache *c);
 /* M7 */
 bool bw_stashes_are_good(const struct bw_mcache *c);
+bool bw_stash_slot_is_good(const struct bw_mcache *c, u32 spanclass,
+			   const char *p);
+
+/* shelf.c: an array with NULL in front of room for BW_STASH_SLOTS. NULL: none. */
+char **bw_words_get(struct bw_mcache *c);
+/* The end of all, when nobody uses them. */
+void bw_words_free(struct bw_mcache *c);
+/*
+ * The stash is full: all but its newest quarter goes on the shelf. False: there is
+ * no room.
+ */
+bool bw_shelf_put(struct bw_mcache *c, u32 spanclass);
+/* It is blank: the array that came last comes back. False: there is none. */
+bool bw_shelf_get(struct bw_mcache *c, u32 spanclass);
+/* So many bytes of slots, or the next more, go to spans. */
+void bw_shelves_trim(struct bw_mcache *c, size_t bytes);
+/* All of them do. False: there were none. */
+bool bw_shelves_flush(struct bw_mcache *c);
+/* As bw_stashes_drop(). */
+void bw_shelves_drop(struct bw_mcache *c);
+bool bw_shelf_has(const struct bw_mcache *c, u32 spanclass, const char *p);
+/* M8 */
+bool bw_shelves_are_good(const struct bw_mcache *c);
 
 /*
  * The calling thread's mcache on the heap of the process, made if need be; it
@@ -234,6 +283,20 @@ static __always_inline struct bw_stash *bw_stash_of(struct bw_mcache *c, u32 cls
 	u64 *at = (u64 *)(void *)c->stash + cls % BW_CLASS_PAGE;
 
 	return (struct bw_stash *)(void *)at;
+}
+
+/* Slots that a stash of that class has room for. */
+static inline u32 bw_stash_most(u32 size)
+{
+	return min(max(BW_STASH_BYTES / size, 2U), BW_STASH_SLOTS);
+}
+
+/* The stash is this array, with @nr slots in it. */
+static inline void bw_stash_use(struct bw_stash *st, char **array, u32 nr)
+{
+	st->low = array;
+	st->top = array + nr;
+	st->end = array + bw_stash_most(st->size);
 }
 
 /* What the first word of a slot in a stash is; no address of the heap. */

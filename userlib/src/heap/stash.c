@@ -5,12 +5,12 @@
  *	mcache_free()			heap/mcache.h: on top of it
  *	  bw_mcache_free_slow()		heap/mcache_free.c
  *	    bw_stash_put()		<- here: the first one, or one too many
- *	      bw_mcache_give()		heap/mcache_free.c: the oldest go to spans
+ *	      bw_shelf_put()		heap/shelf.c: most of them go there ...
+ *	      bw_mcache_give()		heap/mcache_free.c: ... or the oldest to spans
  *	mcache_alloc()			heap/mcache.h: from the top of it
  *
  * A slot in a stash is taken as far as its span knows. So neither a free nor the
- * allocation that takes it again looks at the span, whoever has it, and spans are
- * looked for 31 at a time, when a stash is full.
+ * allocation that takes it again looks at the span, whoever has it.
  *
  * What is freed twice is told from the first word of the slot (bw_freed_word()):
  * who finds it there looks through the stash. It may be chance, or left from a
@@ -24,26 +24,9 @@
  * threads, as malloc has (their slots would have to be looked through in each
  * stop, or belong to nobody after it).
  */
-#include "base/sysmem.h"
 #include "mcache.h"
 
-#define STASH_BYTES	16384U		/* of slots in one */
-#define WORDS		(BW_STASH_SLOTS + 2)
-#define IN_CHUNK	((BW_SYS_PAGE - 16) / WORDS / sizeof(void *))
-
 char *bw_stash_none[1];
-
-/* Arrays for stashes, of which @used are. */
-struct bw_stash_words {
-	struct bw_stash_words *next;
-	size_t used;
-	char *word[][WORDS];
-};
-
-static u32 most(const struct bw_stash *st)
-{
-	return min(max(STASH_BYTES / st->size, 2U), BW_STASH_SLOTS);
-}
 
 void bw_stashes_init(struct bw_mcache *c)
 {
@@ -60,42 +43,24 @@ void bw_stashes_init(struct bw_mcache *c)
 	}
 }
 
-void bw_stashes_free(struct bw_mcache *c)
+static bool has(const struct bw_mcache *c, u32 spanclass, const char *p)
 {
-	struct bw_stash_words *chunk = c->stashes, *next;
-
-	for (; chunk; chunk = next) {
-		next = chunk->next;
-		bw_sys_free(chunk, BW_SYS_PAGE);
-	}
-}
-
-/* False: no memory. */
-static bool words_get(struct bw_mcache *c, struct bw_stash *st)
-{
-	struct bw_stash_words *chunk = c->stashes;
-
-	if (!chunk || chunk->used == IN_CHUNK) {
-		chunk = bw_sys_alloc(BW_SYS_PAGE);
-		if (!chunk)
-			return false;
-		chunk->next = c->stashes;
-		c->stashes = chunk;
-	}
-	st->low = chunk->word[IN_CHUNK - ++chunk->used];
-	st->top = st->low;
-	st->end = st->low + most(st);
-	return true;
-}
-
-static bool has(const struct bw_stash *st, const char *p)
-{
+	const struct bw_stash *st = &c->stash[spanclass];
 	char *const *at;
 
 	for (at = st->top; at != st->low; at--)
 		if (*at == p)
 			return true;
-	return false;
+	return bw_shelf_has(c, spanclass, p);
+}
+
+static bool first_one(struct bw_mcache *c, struct bw_stash *st)
+{
+	char **array = bw_words_get(c);
+
+	if (array)
+		bw_stash_use(st, array, 0);
+	return array;
 }
 
 /* The oldest half goes to spans. */
@@ -123,13 +88,13 @@ bool bw_stash_put(struct bw_mcache *c, struct bw_mspan *s, u32 i, char *p)
 	if (!bw_mspan_is_allocated(s, i))
 		return false;
 	if (unlikely(*word == bw_freed_word(p))) {
-		if (has(st, p))
+		if (has(c, s->spanclass, p))
 			bw_mspan_bad_free(s, p, "it was freed before");
 		return false;
 	}
-	if (st->low == bw_stash_none && !words_get(c, st))
+	if (st->low == bw_stash_none && !first_one(c, st))
 		return false;
-	if (st->top == st->end)
+	if (st->top == st->end && !bw_shelf_put(c, s->spanclass))
 		make_room(c, st);
 	*word = bw_freed_word(p);
 	*++st->top = p;
@@ -138,7 +103,7 @@ bool bw_stash_put(struct bw_mcache *c, struct bw_mspan *s, u32 i, char *p)
 
 bool bw_stashes_flush(struct bw_mcache *c)
 {
-	bool some = false;
+	bool some = bw_shelves_flush(c);
 	u32 i;
 
 	for (i = 0; i < BW_NR_SPANCLASSES; i++) {
@@ -157,6 +122,20 @@ void bw_stashes_drop(struct bw_mcache *c)
 
 	for (i = 0; i < BW_NR_SPANCLASSES; i++)
 		c->stash[i].top = c->stash[i].low;
+	bw_shelves_drop(c);
+}
+
+bool bw_stash_slot_is_good(const struct bw_mcache *c, u32 spanclass,
+			   const char *p)
+{
+	struct bw_mspan *s = bw_map_find(c->map, p);
+	s32 i;
+
+	if (!s || s->spanclass != spanclass)
+		return false;
+	i = bw_mspan_index(s, p);
+	return i >= 0 && bw_mspan_is_allocated(s, (u32)i) &&
+	       *(const u64 *)(const void *)p == bw_freed_word(p);
 }
 
 static bool stash_is_good(const struct bw_mcache *c, u32 spanclass)
@@ -168,18 +147,9 @@ static bool stash_is_good(const struct bw_mcache *c, u32 spanclass)
 		return false;
 	if (st->top < st->low || st->top > st->end)
 		return false;
-	for (at = st->low + 1; at <= st->top; at++) {
-		struct bw_mspan *s = bw_map_find(c->map, *at);
-		s32 i;
-
-		if (!s || s->spanclass != spanclass)
+	for (at = st->low + 1; at <= st->top; at++)
+		if (!bw_stash_slot_is_good(c, spanclass, *at))
 			return false;
-		i = bw_mspan_index(s, *at);
-		if (i < 0 || !bw_mspan_is_allocated(s, (u32)i))
-			return false;
-		if (*(u64 *)(void *)*at != bw_freed_word(*at))
-			return false;
-	}
 	return true;
 }
 
