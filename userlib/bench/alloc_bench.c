@@ -8,6 +8,9 @@
  *
  *	pairs	an object is made and freed at once
  *	ring	20000 are alive; each new one replaces the oldest
+ *	bulk-order, bulk-reverse, bulk-random
+ *		20000 are made, then all freed: as they were made, backwards, in
+ *		no order
  *
  * Objects are zero. CPU time of the process is what is measured, so what a
  * collector does meanwhile in other threads is in it.
@@ -69,27 +72,109 @@ static void ring_run(size_t n, unsigned long nr)
 	}
 }
 
-/* As many as take some 50 ms. */
+static unsigned int order[RING];
+
+static void fill(size_t n)
+{
+	unsigned long i;
+
+	for (i = 0; i < RING; i++) {
+		ring[i] = peer_new(n);
+		*(char *)ring[i] = 1;
+	}
+}
+
+static void bulk_order(size_t n, unsigned long nr)
+{
+	unsigned long i;
+
+	for (; nr; nr -= RING) {
+		fill(n);
+		for (i = 0; i < RING; i++)
+			peer_free(ring[i]);
+	}
+}
+
+static void bulk_reverse(size_t n, unsigned long nr)
+{
+	unsigned long i;
+
+	for (; nr; nr -= RING) {
+		fill(n);
+		for (i = RING; i--;)
+			peer_free(ring[i]);
+	}
+}
+
+static void bulk_random(size_t n, unsigned long nr)
+{
+	unsigned long i;
+
+	for (; nr; nr -= RING) {
+		fill(n);
+		for (i = 0; i < RING; i++)
+			peer_free(ring[order[i]]);
+	}
+}
+
+static void shuffle(void)
+{
+	unsigned int i, k, swap, seed = 12345;
+
+	for (i = 0; i < RING; i++)
+		order[i] = i;
+	for (i = RING - 1; i; i--) {
+		seed = seed * 1103515245 + 12345;
+		k = (seed >> 8) % (i + 1);
+		swap = order[i];
+		order[i] = order[k];
+		order[k] = swap;
+	}
+}
+
+static const struct row {
+	const char *name;
+	void (*run)(size_t n, unsigned long nr);
+} rows[] = {
+	{ "pairs", pairs },
+	{ "ring", ring_run },
+	{ "bulk-order", bulk_order },
+	{ "bulk-reverse", bulk_reverse },
+	{ "bulk-random", bulk_random },
+};
+
+static const struct row *row_of(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strcmp(name, rows[i].name))
+			return &rows[i];
+	return NULL;
+}
+
+/* As many as take some 50 ms, and whole bulks. */
 static unsigned long objects(size_t n)
 {
-	return n <= 1024 ? 4000000UL : 4000000UL * 1024 / n;
+	unsigned long nr = n <= 1024 ? 4000000UL : 4000000UL * 1024 / n;
+
+	return (nr + RING - 1) / RING * RING;
 }
 
 int main(int argc, char **argv)
 {
 	size_t n = argc > 2 ? strtoul(argv[2], NULL, 0) : 0;
 	unsigned long nr = argc > 3 ? strtoul(argv[3], NULL, 0) : objects(n);
+	const struct row *row = n ? row_of(argv[1]) : NULL;
 	double from;
 
-	if (!n || (strcmp(argv[1], "pairs") && strcmp(argv[1], "ring")))
+	if (!row || (row > &rows[1] && nr % RING))
 		return 1;
 	peer_init();
+	shuffle();
 	ring = peer_root(RING * sizeof(*ring));
 	from = cpu_ns();
-	if (!strcmp(argv[1], "pairs"))
-		pairs(n, nr);
-	else
-		ring_run(n, nr);
+	row->run(n, nr);
 	printf("%.3f %ld\n", (cpu_ns() - from) / (double)nr, peak_kib());
 	return 0;
 }

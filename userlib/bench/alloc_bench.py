@@ -18,6 +18,8 @@ from malloc_bench import spread
 
 SIZES = [8, 16, 32, 48, 64, 128, 512, 1024, 4096, 8192, 32768]
 ROWS = [f"{row}:{n}" for row in ("pairs", "ring") for n in SIZES]
+ROWS += [f"bulk-{row}:{n}" for row in ("order", "reverse", "random")
+         for n in (16, 32, 64, 512)]
 
 
 def once(program, row):
@@ -46,7 +48,7 @@ def measure(peers, row, rounds):
 
 def tell(row, ns, kib):
     ours, *others = ns
-    text = f"{row:12}"
+    text = f"{row:16}"
     for name, values in ns.items():
         text += f" {statistics.median(values):9.2f} ±{spread(values):2.0f}"
     for name in others:
@@ -63,7 +65,7 @@ def main():
     parser.add_argument("-r", "--rounds", type=int, default=7)
     parser.add_argument("rows", nargs="*")
     args = parser.parse_intermixed_args(sys.argv[cut + 1:])
-    print(f"{'row':12}" + "".join(f"{name:>14}" for name in peers))
+    print(f"{'row':16}" + "".join(f"{name:>14}" for name in peers))
     for row in args.rows or ROWS:
         tell(row, *measure(peers, row, args.rounds))
 
