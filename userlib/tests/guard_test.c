@@ -135,6 +135,49 @@ static void a_guard_that_cannot_be_taken_away_keeps_its_stack(void)
 	}
 }
 
+/* Ten stacks are free, and something was written where their guards were. */
+static void make_used(struct burrow_span_ref *ref)
+{
+	struct bw_span_want whole = want_stack(40);
+	struct burrow_span_ref all;
+
+	EXPECT(!bw_heap_span_free(heap, 0, ref, 10, NULL));
+	EXPECT(!bw_heap_span_alloc(heap, &whole, &all, 1, NULL) &&
+	       all.page == ref[0].page);
+	fill(all.page + BURROW_GUARD_PAGES, 40 - BURROW_GUARD_PAGES, 1);
+	EXPECT(!bw_heap_span_free(heap, 0, &all, 1, NULL));
+}
+
+static void markers_of_new_stacks_are_set_in_one_call(void)
+{
+	struct bw_span_want want = want_stack(4);
+	struct burrow_span_ref ref[10];
+	u32 way, i;
+
+	for (way = 0; way < 2; way++) {
+		no_together = way;
+		heap = stack_heap(true, 1);
+		nr_together = 0;
+		nr_installs = 0;
+		EXPECT(!bw_heap_span_alloc(heap, &want, ref, 10, NULL));
+		EXPECT(nr_together == (way ? 0 : 10) && nr_installs == 10);
+		for (i = 0; i < 10; i++)
+			EXPECT(guard_is_good(ref[i].page));
+		make_used(ref);
+		nr_together = 0;
+		nr_installs = 0;
+		EXPECT(!bw_heap_span_alloc(heap, &want, ref, 10, NULL));
+		/* the first has the guard that the long one had */
+		EXPECT(nr_together <= 1 && nr_installs == 10);
+		for (i = 0; i < 10; i++)
+			EXPECT(guard_is_good(ref[i].page));
+		expect_counts(10, 0);
+		EXPECT(!bw_heap_span_free(heap, 0, ref, 10, NULL));
+		bw_heap_close(heap);
+	}
+	no_together = false;
+}
+
 /* Has the 4 KiB at the top of a stack of four pages memory? */
 static bool has_top(u32 page)
 {
@@ -173,6 +216,7 @@ int main(void)
 	TEST(fences_may_take_half_of_the_mappings_a_process_may_have);
 	TEST(a_marker_that_is_refused_becomes_a_fence);
 	TEST(no_memory_for_a_marker_is_ENOMEM);
+	TEST(markers_of_new_stacks_are_set_in_one_call);
 	TEST(a_fence_that_is_refused_is_none);
 	TEST(a_guard_that_cannot_be_taken_away_keeps_its_stack);
 	TEST(a_stack_has_its_top_and_leaves_no_guard_behind);

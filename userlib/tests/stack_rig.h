@@ -2,9 +2,9 @@
 /*
  * stack_rig: what tests of stacks and their guards need.
  *
- * The program's madvise() and mprotect() stand in for those of the C library
- * and refuse when they are told to. Where the system knows no markers they are
- * played by fences, so that the calls are the same everywhere.
+ * The program's madvise(), process_madvise() and mprotect() stand in for those of
+ * the C library and refuse when they are told to. Where the system knows no markers
+ * they are played by fences, so that the calls are the same everywhere.
  */
 #ifndef BW_TESTS_STACK_RIG_H
 #define BW_TESTS_STACK_RIG_H
@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 
 #include "backend/user.h"
 #include "rig.h"
@@ -33,7 +34,9 @@ static struct {
 } refuse;
 
 static bool no_markers;		/* this system is to have none */
+static bool no_together;		/* ... and no process_madvise() */
 static u32 nr_installs;
+static u32 nr_together;
 
 static inline bool is_refused(int call)
 {
@@ -82,6 +85,33 @@ int madvise(void *at, size_t bytes, int advice)
 		syscall(SYS_madvise, at, bytes, MADV_DONTNEED);
 	return (int)syscall(SYS_mprotect, at, bytes, advice == INSTALL ?
 			    PROT_NONE : PROT_READ | PROT_WRITE);
+}
+
+/* Guards many at a time; by the system, unless one is to be refused. */
+ssize_t process_madvise(int pid, const struct iovec *at, size_t nr, int advice,
+			unsigned int flags)
+{
+	ssize_t bytes = -1;
+	size_t i;
+
+	if (no_markers || no_together) {
+		errno = EBADF;
+		return -1;
+	}
+	if (!refuse.err)
+		bytes = syscall(SYS_process_madvise, pid, at, nr, advice, flags);
+	if (bytes >= 0) {
+		fetch_add_relaxed(&nr_together, (u32)nr);
+		fetch_add_relaxed(&nr_installs, (u32)nr);
+		return bytes;
+	}
+	for (i = 0, bytes = 0; i < nr; i++) {
+		if (madvise(at[i].iov_base, at[i].iov_len, advice))
+			break;
+		bytes += (ssize_t)at[i].iov_len;
+	}
+	fetch_add_relaxed(&nr_together, (u32)i);
+	return i ? bytes : -1;
 }
 
 static struct bw_heap *heap;

@@ -75,6 +75,7 @@ struct bw_piece {
  * struct bw_guards - how stacks are guarded (user_stack.c)		[pages]
  * @probed:	whether the system knows markers has been found out
  * @markers:	by page table entries, at no cost
+ * @together:	... and many in one call
  * @nr_fences:	guards that are mappings of their own
  * @max_fences:	how many of these there may be
  * @told:	that there are stacks without a guard
@@ -82,6 +83,7 @@ struct bw_piece {
 struct bw_guards {
 	bool probed;
 	bool markers;
+	bool together;
 	bool told;
 	u32 nr_fences;
 	u32 max_fences;
