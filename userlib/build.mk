@@ -4,7 +4,7 @@
 #@ examples	the demo, dynamic and static
 #@ static	what runs in a VM: the demo, the parity script, stress tests
 #@ check-lib	the library's tests: plain, debug, sanitizers, clang
-#@ check-parity-host	the parity script; BURROW_MODE=user|kernel chooses
+#@ check-parity-host	the parity scripts; BURROW_MODE=user|kernel chooses
 #@ barriers FILES='a.c'	shows which plain stores into objects should be barriers
 #@ check-barriers	the script that does it (coccinelle)
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
@@ -302,35 +302,43 @@ bw-parity-src := \
 	selftests/parity/stack.c \
 	selftests/parity/fork.c \
 	selftests/parity/parity.c
+bw-sched-parity-src := \
+	selftests/parity/say.c \
+	$(addprefix selftests/parity/sched/,life.c time.c io.c end.c script.c)
 bw-prog-src := userlib/examples/spans.c selftests/parity/both.c \
-	$(bw-parity-src)
+	$(bw-parity-src) $(bw-sched-parity-src)
 -include $(bw-prog-src:%.c=$(O)/rel/%.d)
 
 bw-spans-obj := $(O)/rel/userlib/examples/spans.o
 bw-parity-obj := $(bw-parity-src:%.c=$(O)/rel/%.o)
+bw-sched-parity-obj := $(bw-sched-parity-src:%.c=$(O)/rel/%.o)
 
 $(O)/examples/spans $(O)/static/spans: $(bw-spans-obj) $(O)/libburrow.a
 $(O)/parity $(O)/static/parity: $(bw-parity-obj) $(O)/libburrow.a
+$(O)/sched_parity $(O)/static/sched_parity: $(bw-sched-parity-obj) $(O)/libburrow.a
 $(O)/static/both: $(O)/rel/selftests/parity/both.o
 
-$(O)/examples/spans $(O)/parity:
+$(O)/examples/spans $(O)/parity $(O)/sched_parity:
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
 
-$(O)/static/spans $(O)/static/parity $(O)/static/both:
+$(O)/static/spans $(O)/static/parity $(O)/static/sched_parity $(O)/static/both:
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
 
 .PHONY: examples static check-parity-host
 examples: $(O)/examples/spans $(O)/static/spans
-static: $(O)/static/spans $(O)/static/parity $(O)/static/both
-check-parity-host: $(O)/parity $(O)/static/parity $(O)/static/both
+static: $(O)/static/spans $(O)/static/parity $(O)/static/sched_parity \
+	$(O)/static/both
+check-parity-host: $(O)/parity $(O)/sched_parity $(O)/static/parity \
+	$(O)/static/sched_parity $(O)/static/both
 
-bw-sched-guests := sched_timer_test sched_sleep_test sched_net_test sched_netpoll_test \
-	sched_preempt_test sched_stop_test sched_section_test sched_signal_test \
-	sched_eyes_test sched_dump_test
+bw-sched-guests := sched_stress_test sched_exit_test sched_slot_test \
+	sched_many_test sched_timer_test sched_sleep_test sched_net_test \
+	sched_netpoll_test sched_preempt_test sched_stop_test \
+	sched_section_test sched_signal_test sched_eyes_test sched_dump_test
 
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.

@@ -105,6 +105,7 @@ kernel_tests()
 	done
 	echo "timeout=120 BURROW_MODE=kernel $out/static/spans"
 	echo "timeout=300 $out/static/both /t/parity"
+	echo "timeout=300 $out/static/both /t/sched_parity"
 	for t in "$out"/static/*_test; do
 		[ -x "$t" ] && echo "timeout=300 BURROW_MODE=kernel $t"
 	done
@@ -137,6 +138,7 @@ do_guests()
 	mapfile -t vm_tests < <(kernel_tests)
 	# without a debugger core_dump says what it skips
 	for f in "$out/static/parity=/t/parity" \
+		 "$out/static/sched_parity=/t/sched_parity" \
 		 $(selftests/vm/gdb.sh 2>"$logs/gdb.log"); do
 		vm_files+=(--file "$f")
 	done
