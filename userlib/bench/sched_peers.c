@@ -350,15 +350,21 @@ static void parks(void *arg)
 		bw_park();
 }
 
+static void park_many(long n)
+{
+	long i;
+
+	left = n;
+	for (i = 0; i < n; i++)
+		go(parks, NULL);
+	wait_for_all();
+}
+
 static double do_parked(void)
 {
 	double t = ns_now();
-	long i;
 
-	left = NR_PARKED;
-	for (i = 0; i < NR_PARKED; i++)
-		go(parks, NULL);
-	wait_for_all();
+	park_many(NR_PARKED);
 	return (ns_now() - t) / NR_PARKED;
 }
 
@@ -366,8 +372,32 @@ static double do_parked_bytes(void)
 {
 	double m = memory();
 
-	do_parked();
+	park_many(NR_PARKED);
 	return (memory() - m) / NR_PARKED;
+}
+
+static double do_million(void)
+{
+	double t = ns_now();
+
+	park_many(MILLION);
+	return (ns_now() - t) / MILLION;
+}
+
+static double do_million_cpu(void)
+{
+	double t = cpu_now();
+
+	park_many(MILLION);
+	return (cpu_now() - t) / MILLION;
+}
+
+static double do_million_bytes(void)
+{
+	double m = memory();
+
+	park_many(MILLION);
+	return (memory() - m) / MILLION;
 }
 
 static const struct row rows[] = {
@@ -383,6 +413,9 @@ static const struct row rows[] = {
 	{ "sort", do_sort },
 	{ "parked", do_parked },
 	{ "parked-bytes", do_parked_bytes },
+	{ "million", do_million },
+	{ "million-cpu", do_million_cpu },
+	{ "million-bytes", do_million_bytes },
 	{ NULL, NULL },
 };
 

@@ -21,6 +21,8 @@ import (
 const (
 	workers  = 100
 	parked   = 300000
+	million  = 1000000
+	starts   = 200000
 	sortLen  = 2000000
 	sortCut  = 16384
 	fibN     = 34
@@ -269,25 +271,20 @@ func memory() (sum float64) {
 	return sum
 }
 
-func doParked() float64 {
+// What grows with each of so many that wait.
+func each(n int, what func() float64) float64 {
 	var wg sync.WaitGroup
 	c := make(chan int)
-	t := now()
-	wg.Add(parked)
-	for i := 0; i < parked; i++ {
+	before := what()
+	wg.Add(n)
+	for i := 0; i < n; i++ {
 		go func() {
 			wg.Done()
 			<-c
 		}()
 	}
 	wg.Wait()
-	return (now() - t) / parked
-}
-
-func parkedBytes() float64 {
-	m := memory()
-	doParked()
-	return (memory() - m) / parked
+	return (what() - before) / float64(n)
 }
 
 func wake() float64 {
@@ -391,6 +388,20 @@ func timer() float64 {
 	return median(v)
 }
 
+// A start and a stop, long before its time.
+func timerStart() float64 {
+	timer := time.AfterFunc(time.Hour, func() {})
+	timer.Stop()
+	t := now()
+	for i := 0; i < starts; i++ {
+		timer.Reset(time.Hour)
+		if !timer.Stop() {
+			os.Exit(1)
+		}
+	}
+	return (now() - t) / starts
+}
+
 func loop() float64 {
 	v := make([]float64, 5)
 	for i := range v {
@@ -428,8 +439,13 @@ var rows = map[string]func() float64{
 	"ping-threads": pingThreads, "fan": fan, "fib": doFib,
 	"skynet":    func() float64 { return skynetOf(100000) },
 	"skynet-1M": func() float64 { return skynetOf(1000000) },
-	"sort": doSort, "parked": doParked, "parked-bytes": parkedBytes,
-	"wake": wake, "timer": timer, "loop": loop, "idle": idle,
+	"sort": doSort, "wake": wake, "timer": timer, "timer-start": timerStart,
+	"loop": loop, "idle": idle,
+	"parked":        func() float64 { return each(parked, now) },
+	"parked-bytes":  func() float64 { return each(parked, memory) },
+	"million":       func() float64 { return each(million, now) },
+	"million-cpu":   func() float64 { return each(million, cpuNow) },
+	"million-bytes": func() float64 { return each(million, memory) },
 	"block4":  func() float64 { return kept(4) },
 	"block16": func() float64 { return kept(16) },
 }

@@ -21,6 +21,8 @@
 #define MAX_SAMPLES	1000
 #define WORKERS		100
 #define NR_PARKED	300000L
+#define MILLION		1000000L
+#define NR_STARTS	200000
 #define SORT_LEN	2000000L
 #define SORT_CUT	16384L
 #define FIB_N		34
@@ -42,6 +44,15 @@ static inline double ns_now(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
+}
+
+/* CPU time of the process. */
+static inline double cpu_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
 }
 

@@ -5,6 +5,7 @@
  */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <semaphore.h>
 
 #include "sched_peers.h"
@@ -253,6 +254,25 @@ static double do_timer(void)
 	return median(sample, 200);
 }
 
+/* The kernel's: two calls. */
+static double do_timer_start(void)
+{
+	struct itimerspec far = { { 0, 0 }, { 3600, 0 } }, never = { 0 };
+	struct sigevent none = { .sigev_notify = SIGEV_NONE };
+	timer_t timer;
+	double begun;
+	int i;
+
+	if (timer_create(CLOCK_MONOTONIC, &none, &timer))
+		exit(1);
+	begun = ns_now();
+	for (i = 0; i < NR_STARTS; i++) {
+		timer_settime(timer, 0, &far, NULL);
+		timer_settime(timer, 0, &never, NULL);
+	}
+	return (ns_now() - begun) / NR_STARTS;
+}
+
 struct fib_task {
 	int n, depth;
 	long sum;
@@ -346,6 +366,7 @@ static const struct row rows[] = {
 	{ "block4", do_block4 },
 	{ "block16", do_block16 },
 	{ "timer", do_timer },
+	{ "timer-start", do_timer_start },
 	{ "fib", do_fib },
 	{ "sort", do_sort },
 	{ NULL, NULL },
