@@ -158,7 +158,7 @@ static bool trace_is_good(const char *line, u32 nr, const char *mode)
 		   &cpu[3], &cpu[4], &before, &after, &marked, &goal, &stacks,
 		   &globals, &procs, &end) != 18 || !end)
 		return false;
-	return cycle == nr && at > 0 && share <= 100 && after >= marked &&
+	return cycle == nr && at >= 0 && share <= 100 && after >= marked &&
 	       goal >= marked && procs >= 1 &&
 	       !strncmp(line + end, mode, strlen(mode));
 }

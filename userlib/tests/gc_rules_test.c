@@ -9,10 +9,12 @@
 
 #include "gc_rig.h"
 
-#define SLOTS	256U
+#define SLOTS	64U
 #define ROOTS	64U
-#define CYCLES	(SLOW ? 8U : 25U)	/* at least */
+#define CYCLES	(SLOW ? 10U : 30U)	/* at least */
 #define WAITERS	20U
+#define LATE_GS	30U
+#define BALLAST	(SLOW ? 20000U : 200000U)
 
 enum rule { ROOT, FREE, TINY, LARGE, WEAK, WAIT, LATE, NR_RULES };
 
@@ -97,100 +99,136 @@ static void roots_actor(void *arg)
 	leave();
 }
 
-/* What is made where something was freed is not what a sweep takes away. */
-static void free_actor(void *arg)
+static void wait_a_while(u64 n)
 {
-	struct node **slot = bw_alloc(SLOTS * sizeof(*slot)), *n;
-	u64 seed = 2, r;
+	while (n--)
+		bw_yield();
+}
+
+#define CHAIN	30U
+#define HELD	12U
+
+static __attribute__((noinline)) struct node *chain_make(void)
+{
+	struct node *head = NULL, *n;
+	u32 i;
+
+	for (i = 0; i < CHAIN; i++) {
+		n = node_make(i);
+		/* nobody knows it yet: a plain store will do */
+		n->next = head;
+		head = n;
+	}
+	return head;
+}
+
+/* Only the first is ever noted. */
+static __attribute__((noinline)) bool chain_free(struct node *n)
+{
+	struct node *next;
 	bool good = true;
 
+	for (; n; n = next) {
+		next = n->next;
+		good &= is_good(n);
+		bw_free(n);
+	}
+	return good;
+}
+
+/* What is made where something was freed meanwhile, and is on a stack alone. */
+static void free_actor(void *arg)
+{
+	struct node **slot = bw_alloc(SLOTS * sizeof(*slot));
+	u64 seed = 2, r;
+	bool good;
+	u32 i;
+
 	do {
+		struct node *volatile held[HELD];
+		struct node *n;
+
 		r = rig_random(&seed);
 		n = slot[r % SLOTS];
-		if (n) {
-			good = is_good(n) && n->id == r % SLOTS;
-			bw_set(&slot[r % SLOTS], NULL);
-			if (good && r >> 20 & 7)
-				bw_free(n);
-		} else {
-			bw_set(&slot[r % SLOTS], node_make(r % SLOTS));
-		}
-		if (!(r >> 32 & 1023))
-			bw_yield();
+		bw_set(&slot[r % SLOTS], NULL);
+		good = chain_free(n);
+		for (i = 0; i < HELD; i++)
+			held[i] = node_make(r + i);
+		wait_a_while(r >> 32 & 7);
+		for (i = 0; i < HELD; i++)
+			good &= is_good(held[i]) && held[i]->id == r + i;
+		bw_set(&slot[r % SLOTS], chain_make());
 	} while (!done(FREE, good));
 	leave();
 }
 
+/* The other half of a block may have been there when marking began. */
 static void tiny_actor(void *arg)
 {
-	u64 **slot = bw_alloc(SLOTS * sizeof(*slot)), *p;
 	u64 seed = 3, r;
 	bool good = true;
+	u32 i;
 
 	do {
+		u64 *volatile held[HELD];
+
 		r = rig_random(&seed);
-		p = slot[r % SLOTS];
-		good = !p || *p == ~(r % SLOTS);
-		p = bw_alloc_noscan(8);
-		*p = ~(r % SLOTS);
-		bw_set(&slot[r % SLOTS], p);
-		if (!(r >> 32 & 255))
-			bw_yield();
+		for (i = 0; i < HELD; i++) {
+			held[i] = bw_alloc_noscan(8);
+			*held[i] = r + i;
+			wait_a_while(r >> (2 * i) & 1);
+		}
+		wait_a_while(r >> 32 & 3);
+		for (i = 0; i < HELD; i++)
+			good &= *held[i] == r + i;
 	} while (!done(TINY, good));
 	leave();
 }
 
 #define BIG	(40UL << 10)
 
-/* With a span of its own, its last word the only pointer to a node. */
+/* With a span of its own, on a stack alone, its last word the only one to a node. */
 static void large_actor(void *arg)
 {
-	struct node ***slot = bw_alloc(4 * sizeof(*slot)), **p;
-	bool good = true;
-	u64 id = 0;
+	u64 seed = 4, r;
+	bool good;
 
 	do {
-		u64 k = ++id % 4;
+		struct node **volatile p;
 
-		p = slot[k];
-		good = !p || (is_good(p[BIG / 8 - 1]) &&
-			      p[BIG / 8 - 1]->id == k);
+		r = rig_random(&seed);
 		p = bw_alloc(BIG);
-		bw_set(&p[BIG / 8 - 1], node_make(k));
-		bw_set(&slot[k], p);
-		bw_yield();
+		bw_set(&p[BIG / 8 - 1], node_make(r));
+		wait_a_while(r >> 32 & 7);
+		good = is_good(p[BIG / 8 - 1]) && p[BIG / 8 - 1]->id == r;
 	} while (!done(LARGE, good));
 	leave();
+}
+
+static __attribute__((noinline)) struct bw_weak *weak_make(u64 id)
+{
+	return bw_weak_make(node_make(id));
 }
 
 /* Nothing but a weak reference for a while; then a stack that waits. */
 static void weak_actor(void *arg)
 {
-	struct node **box = bw_alloc(8 * sizeof(*box));
 	struct bw_weak *w = NULL;
-	bool good = true;
-	u64 id = 0;
-	u32 i;
+	u64 seed = 5, r, id = 0;
+	bool good;
 
 	do {
-		struct node *volatile n;
+		struct node *volatile n = NULL;
 
-		if (!w) {
-			n = node_make(++id);
-			bw_set(&box[0], n);
-			w = bw_weak_make(n);
-		}
-		n = NULL;
+		r = rig_random(&seed);
+		if (!w)
+			w = weak_make(++id);
 		wipe();
-		bw_yield();
-		bw_set(&box[0], NULL);
+		wait_a_while(r & 15);
 		n = bw_weak_get(w);
-		for (i = 0; i < 4; i++)
-			bw_yield();
-		good = !n || (is_good(n) && n->id == id);
-		if (n) {
-			bw_set(&box[0], n);
-		} else {
+		wait_a_while(r >> 8 & 7);
+		good = !n || (is_good(n) && n->id == id && bw_weak_get(w) == n);
+		if (!n) {
 			bw_weak_free(w);
 			w = NULL;
 		}
@@ -230,11 +268,14 @@ static void late(void *arg)
 static void late_actor(void *arg)
 {
 	u64 id = 0;
+	u32 i;
 
 	do {
-		fetch_add_relaxed(&nr_running, 1);
-		if (bw_go(late, node_make(++id)))
-			leave();
+		for (i = 0; i < LATE_GS; i++) {
+			fetch_add_relaxed(&nr_running, 1);
+			if (bw_go(late, node_make(++id)))
+				leave();
+		}
 		wipe();
 		bw_yield();
 	} while (!READ_ONCE(over));
@@ -251,12 +292,27 @@ static bool all_did(void)
 	return true;
 }
 
+/* So much to be marked that Gs run many times meanwhile. */
+static struct node *ballast_make(void)
+{
+	struct node *list = NULL, *n;
+	u32 i;
+
+	for (i = 0; i < BALLAST; i++) {
+		n = node_make(i);
+		n->next = list;
+		list = n;
+	}
+	return list;
+}
+
 static int actors_main(void *arg)
 {
 	static void (*const actor[])(void *arg) = {
 		roots_actor, free_actor, tiny_actor, large_actor, weak_actor,
 		late_actor,
 	};
+	struct node *ballast = ballast_make();
 	u32 i;
 
 	nr_running = ARRAY_SIZE(actor) + WAITERS;
@@ -272,6 +328,8 @@ static int actors_main(void *arg)
 	WRITE_ONCE(over, 1);
 	while (READ_ONCE(nr_running))
 		bw_yield();
+	bw_keepalive(ballast);
+	EXPECT(is_good(ballast));
 	for (i = 0; i < NR_RULES; i++)
 		if (!EXPECT(!nr_lost[i]))
 			printf("# lost by %s\n", rule_name[i]);
