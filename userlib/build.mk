@@ -198,7 +198,7 @@ bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	sched_signal_test \
 	sched_eyes_test sched_dump_test \
 	sched_timer_test sched_sleep_test sched_net_test sched_netpoll_test \
-	sched_slot_test \
+	sched_close_test sched_slot_test \
 	memstats_test alloc_test alloc_die_test stash_test shelf_test type_test
 bw-tests-threads += mark_test gc_test gc_scavenge_test gc_root_test gc_special_test gc_pace_test gc_library_test \
 	gc_oom_test \

@@ -8,6 +8,7 @@
  *	  bw_desc_put()		<- here		... and ends, and closes perhaps
  *	bw_close()		<- here
  */
+#include <sched.h>
 #include <unistd.h>
 
 #include "base/sysmem.h"
@@ -76,11 +77,27 @@ bool bw_desc_is_closing(const struct bw_desc *d)
 	return load_seq(&d->refs) & BW_DESC_CLOSING;
 }
 
+/*
+ * Until nobody is in close(2) with it (D7). That is a moment; a descriptor that
+ * lingers keeps only those up who name a number that they were told is closed.
+ */
+static u32 refs_when_closed(const struct bw_desc *d)
+{
+	u32 refs;
+
+	/* pairs with put() */
+	while ((refs = smp_load_acquire(&d->refs)) == BW_DESC_CLOSING)
+		sched_yield();
+	return refs;
+}
+
 static int get(struct bw_desc *d, u32 more)
 {
 	u32 old = READ_ONCE(d->refs);
 
 	do {
+		if (unlikely(old == BW_DESC_CLOSING))
+			old = refs_when_closed(d);
 		if (old & BW_DESC_CLOSING)
 			return -EBADF;
 		/* pairs with put() */
@@ -89,12 +106,8 @@ static int get(struct bw_desc *d, u32 more)
 }
 
 /* Of a new life: nothing is known of it (D3, D4). */
-static void forget(struct bw_desc *d)
+static void new_life(struct bw_desc *d)
 {
-	/* pairs with put() of the calls of the life before */
-	if (smp_load_acquire(&d->refs) & ~BW_DESC_CLOSING)
-		bw_fatal("descriptor %d is somebody else's while a call of "
-			 "burrow/io.h is under way on it", d->fd);
 	WRITE_ONCE(d->gen, READ_ONCE(d->gen) + 1);
 	WRITE_ONCE(d->kind, BW_KIND_UNKNOWN);
 	WRITE_ONCE(d->nonblock, false);
@@ -106,17 +119,32 @@ static void forget(struct bw_desc *d)
 	__atomic_store_n(&d->word[BW_DIR_WRITE], BW_DESC_IDLE, __ATOMIC_SEQ_CST);
 }
 
-/* The last one: from close() on the number may be somebody else's. */
+static void forget(struct bw_desc *d)
+{
+	/* pairs with put() of the calls of the life before */
+	if (refs_when_closed(d))
+		bw_fatal("descriptor %d is somebody else's while a call of "
+			 "burrow/io.h is under way on it", d->fd);
+	new_life(d);
+}
+
+/*
+ * The last one: from close() on the number may be somebody else's, who waits in
+ * get() or forget() for us to be done (D7).
+ */
 static int put(struct bw_desc *d)
 {
 	u32 now = __atomic_sub_fetch(&d->refs, 1, __ATOMIC_SEQ_CST);
+	int err;
 
 	if (likely(now != BW_DESC_CLOSING))
 		return 0;
-	forget(d);
+	new_life(d);
+	err = close(d->fd) && *bw_errno_here() != EINTR ?
+	      -*bw_errno_here() : 0;
+	/* pairs with get() and forget() */
 	__atomic_store_n(&d->refs, 0, __ATOMIC_SEQ_CST);
-	return close(d->fd) && *bw_errno_here() != EINTR ?
-	       -*bw_errno_here() : 0;
+	return err;
 }
 
 int bw_desc_get(int fd, struct bw_desc **out)

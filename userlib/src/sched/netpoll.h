@@ -39,6 +39,9 @@
  *     of the wait. So who moves the word has the ticket of the very wait that was
  *     in it, and never wins a later one: 4 million waits would have to pass
  *     between two of his instructions. (selftests/model/desc.pml)
+ * D7. @refs is CLOSING alone until close(2) has returned. A call that begins just
+ *     then, and would find the descriptor still open and wait in it for ever,
+ *     waits until it is not; so does who has been given its number already.
  *
  * Rejected: a lock for each descriptor on the way of every event (the poller
  * would wait for it), one-shot registrations (a system call for each wait).
