@@ -88,18 +88,23 @@ static inline struct bw_gc_stats let_collect(void)
 	return st;
 }
 
-/* Cycles until @word is @want; not for ever. */
+/*
+ * Cycles until @word is @want. Not for ever, but long enough for a finalizer that
+ * has begun and whose thread has no CPU just now.
+ */
 static inline bool collect_until(const u32 *word, u32 want)
 {
+	u64 end = rig_now() + 60000000000ULL;
 	u32 i, k;
 
-	for (i = 0; i < 50; i++) {
+	for (i = 0; i < 50 || rig_now() < end; i++) {
 		collect();
 		for (k = 0; k < 100 && READ_ONCE(*word) < want; k++)
 			bw_yield();
 		/* pairs with whoever counts() */
 		if (smp_load_acquire(word) >= want)
 			return true;
+		usleep(1000);
 	}
 	return false;
 }

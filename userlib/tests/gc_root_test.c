@@ -91,7 +91,8 @@ static void parks(void *arg)
 	*p = 0x600d;
 	parked_secret = hide(p);
 	parked = bw_self();
-	WRITE_ONCE(ready, 1);
+	/* pairs with parked_main() */
+	smp_store_release(&ready, 1U);
 	bw_park();
 	EXPECT(*p == 0x600d);
 	WRITE_ONCE(ready, 2);
@@ -103,7 +104,8 @@ static int parked_main(void *arg)
 
 	ready = 0;
 	bw_go(parks, NULL);
-	while (READ_ONCE(ready) != 1)
+	/* pairs with parks() */
+	while (smp_load_acquire(&ready) != 1)
 		bw_yield();
 	for (i = 0; i < 3; i++)
 		collect();
@@ -133,7 +135,8 @@ static void *holder(void *arg)
 	thread_secret[attached] = hide(p);
 	in_tls = bw_alloc(100);
 	tls_secret[attached] = hide(in_tls);
-	fetch_add_relaxed(&ready, 1);
+	/* pairs with threads_main() */
+	__atomic_add_fetch(&ready, 1, __ATOMIC_RELEASE);
 	while (READ_ONCE(ready) != 100)
 		usleep(100);
 	EXPECT(*p == 0x600d);
@@ -151,7 +154,8 @@ static int threads_main(void *arg)
 	for (i = 0; i < 2; i++)
 		EXPECT(!pthread_create(&t[i], NULL, holder,
 				       (void *)(uintptr_t)i));
-	while (READ_ONCE(ready) != 2)
+	/* pairs with holder() */
+	while (smp_load_acquire(&ready) != 2)
 		bw_yield();
 	for (i = 0; i < 3; i++)
 		collect();

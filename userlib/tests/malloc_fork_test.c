@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 /* fork() while other threads allocate: the child has a heap that works. */
+#include <sched.h>
+
 #include "malloc_rig.h"
 
 #define THREADS	3
 #define FORKS	100
 
 static unsigned int stop;
+static unsigned int nr_going;		/* [atomic] threads past their start */
 
 static void churn(void **slot, unsigned int nr, uint64_t *state)
 {
@@ -36,6 +39,7 @@ static void *storm(void *arg)
 	void *slot[50] = { NULL };
 	unsigned int i;
 
+	__atomic_fetch_add(&nr_going, 1, __ATOMIC_RELAXED);
 	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED))
 		if (arg == (void *)1)
 			surge();
@@ -72,7 +76,7 @@ static int fork_once(uint64_t seed)
 	memset(mine, 0x5a, 5000);
 	pid = fork();
 	if (!pid) {
-		alarm(60);
+		alarm(300);
 		_exit(child(mine, seed));
 	}
 	waitpid(pid, &status, 0);
@@ -90,6 +94,9 @@ static void a_child_of_a_storm_allocates_and_frees(void)
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, storm,
 			       (void *)(uintptr_t)(i + 1));
+	/* a sanitizer's locks that a thread's start takes stay locked in a child */
+	while (__atomic_load_n(&nr_going, __ATOMIC_RELAXED) < THREADS)
+		sched_yield();
 	for (i = 0; i < FORKS; i++) {
 		int status = fork_once(i + 1);
 

@@ -219,7 +219,6 @@ static void child(void *arg)
 {
 	int (*fn)(void *arg) = *(int (**)(void *arg))arg;
 
-	alarm(60);
 	/* here, so that any thread's handler may use it */
 	if (pipe(alarm_pipe))
 		exit(9);

@@ -165,7 +165,8 @@ static bool child_is_well(void (*fn)(void))
 	pid = fork();
 	if (!pid) {
 		tap_bad_here = 0;
-		alarm(60);
+		/* a child that hangs fails */
+		alarm(300);
 		fn();
 		fflush(stdout);
 		_exit(tap_bad_here != 0);

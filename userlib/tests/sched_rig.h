@@ -3,7 +3,10 @@
 #ifndef BW_TESTS_SCHED_RIG_H
 #define BW_TESTS_SCHED_RIG_H
 
+#include <sys/resource.h>
+
 #include "burrow/go.h"
+#include "burrow/time.h"
 #include "rig.h"
 #include "sched/sched.h"
 
@@ -62,6 +65,32 @@ static inline void countdown_wait(struct countdown *c)
 static inline long add(long *n, long by)
 {
 	return __atomic_add_fetch(n, by, __ATOMIC_SEQ_CST);
+}
+
+static inline long rig_switches(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_SELF, &ru);
+	return ru.ru_nvcsw;
+}
+
+/*
+ * For a G that has nothing to wait for: is there half a second in which hardly a
+ * thread of the process wakes? Who gets no CPU may be long in going to sleep.
+ */
+static inline bool rig_comes_to_rest(void)
+{
+	long n = 0;
+	int i;
+
+	for (i = 0; i < 40 && (!i || n > 10); i++) {
+		n = rig_switches();
+		bw_sleep(500000000);
+		n = rig_switches() - n;
+	}
+	printf("# %ld switches of threads\n", n);
+	return n <= 10;
 }
 
 /* A run whose first G is @fn, which says nothing. */

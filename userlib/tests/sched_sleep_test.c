@@ -3,8 +3,6 @@
  * Sleeping and waiting with a deadline: nobody wakes too early, a token is not lost,
  * many wake in order, and what a run costs that only sleeps.
  */
-#include <sys/resource.h>
-
 #include "timer_rig.h"
 
 static u64 seed;
@@ -49,10 +47,10 @@ static void sleep_in_crowd(void *arg)
 	bw_park();
 	when = crowd.base + me * US;
 	if (bw_now() >= when)
-		crowd.nr_too_late++;
+		add(&crowd.nr_too_late, 1);
 	bw_sleep_until(when);
 	EXPECT(bw_now() >= when);
-	crowd.order[crowd.nr_woken++] = me;
+	crowd.order[add(&crowd.nr_woken, 1) - 1] = me;
 	countdown_done(&crowd.gone);
 }
 
@@ -72,15 +70,19 @@ static int crowd_main(void *arg)
 	countdown_wait(&crowd.here);
 	crowd.base = bw_now() + (bw_now() - t) + 100 * MS;
 	for (i = 0; i < CROWD; i++)
-		bw_ready(crowd.g[i * 7919 % CROWD]);
+		bw_ready(crowd.g[i * 61803 % CROWD]);
 	countdown_wait(&crowd.gone);
 	for (i = 1; i < CROWD; i++)
 		breaks += crowd.order[i] < crowd.order[i - 1];
 	printf("# %ld woke, %ld times out of order, %ld had no need to sleep\n",
 	       crowd.nr_woken, breaks, crowd.nr_too_late);
 	EXPECT(crowd.nr_woken == CROWD);
-	/* one that finds its time past goes at once; sysmon may help out */
-	EXPECT(breaks <= CROWD / 50 + crowd.nr_too_late);
+	/*
+	 * One that finds its time past goes at once; sysmon may help out, and many
+	 * that are due at once go through two queues. As they went to sleep it
+	 * would be a third and more.
+	 */
+	EXPECT(breaks <= CROWD / 5 + crowd.nr_too_late);
 	bw_procs(4);
 	return 0;
 }
@@ -211,27 +213,12 @@ static void a_park_gives_up_at_its_deadline_in_Gs_and_in_threads(void)
 	run_it(with_thread);
 }
 
-static long switches(void)
-{
-	struct rusage ru;
-
-	getrusage(RUSAGE_SELF, &ru);
-	return ru.ru_nvcsw;
-}
-
 static int sleeps_for_long(void *arg)
 {
 	struct bw_timer *t = bw_timer_make(fires, NULL);
-	long n;
 
 	bw_timer_start(t, 3600 * 1000 * MS);
-	/* until everybody has gone to sleep */
-	bw_sleep(300 * MS);
-	n = switches();
-	bw_sleep(500 * MS);
-	n = switches() - n;
-	printf("# %ld switches of threads\n", n);
-	EXPECT(n <= 10);
+	EXPECT(rig_comes_to_rest());
 	bw_timer_free(t);
 	return 0;
 }
