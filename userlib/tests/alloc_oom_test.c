@@ -178,106 +178,37 @@ static void tiny_objects_run_out_as_others_do(void)
 	oom_end(&oom);
 }
 
-/* Objects hang on each other, and are filled behind that. */
-struct link {
-	struct link *next;
-	u8 fill[];
-};
-
-/* Until there is no more; how many. */
-static u32 take_all(struct link **head, size_t n)
+static void *limited_alloc(size_t n, unsigned int nr)
 {
-	struct link *o;
-	u32 nr = 0;
-
-	*head = NULL;
-	for (;;) {
-		errno = 0;
-		o = nr % 2 ? bw_alloc(n) : bw_alloc_noscan(n);
-		if (!o)
-			return errno == ENOMEM ? nr : 0;
-		o->next = *head;
-		memset(o->fill, (u8)nr++, n - sizeof(*o));
-		*head = o;
-	}
+	return nr % 2 ? bw_alloc(n) : bw_alloc_noscan(n);
 }
 
-/* False: one is not as it was. */
-static bool give_all(struct link *o, u32 nr, size_t n)
+static bool heap_is_whole(void)
 {
-	struct link *next;
-	bool good = true;
-
-	for (; o; o = next) {
-		next = o->next;
-		good = good && rig_is_filled(o->fill, n - sizeof(*o),
-					     (u8)(nr -= 1));
-		bw_free(o);
-	}
-	return good && !nr;
+	return !bw_mheap_check(bw_mheap());
 }
 
-/* What in_cgroup() saw of a size; said when there is no limit any more. */
-struct seen_there {
-	size_t n;
-	u32 nr, again;
-	bool intact, whole;
-};
-
-static void meet_the_limit(struct seen_there *w, size_t left)
+static void trim(void)
 {
-	struct link *all;
-
-	w->nr = take_all(&all, w->n);
-	w->intact = give_all(all, w->nr, w->n);
-	w->whole = !bw_mheap_check(bw_mheap());
-	w->again = take_all(&all, w->n);
-	w->intact = give_all(all, w->again, w->n) && w->intact;
 	bw_mheap_scavenge(bw_mheap(), ~0ULL);
-	w->whole = w->whole && !bw_mheap_check(bw_mheap());
-	/* else it is not the limit that was met */
-	w->whole = w->whole && w->nr * w->n > left / 2 &&
-		   w->nr * w->n <= left + (2UL << 20);
 }
 
 static int in_cgroup(size_t left)
 {
-	struct seen_there was[] = {
+	static const struct crig_calls calls = {
+		limited_alloc, bw_free, heap_is_whole, trim,
+	};
+	struct crig_seen was[] = {
 		{ .n = 32768 }, { .n = 200000 }, { .n = 2048 },
 	};
-	bool good = bw_mheap() && crig_enter();
-	u32 i;
 
-	bw_free(bw_alloc(64));
-	/* the page of the stack that all of it takes */
-	memset(__builtin_alloca(16384), 1, 16384);
-	good = good && crig_limit(left);
-	for (i = 0; i < ARRAY_SIZE(was) && good; i++)
-		meet_the_limit(&was[i], left);
-	good = crig_no_limit() && good;
-	for (i = 0; i < ARRAY_SIZE(was); i++) {
-		bool well = was[i].intact && was[i].whole &&
-			    was[i].again >= was[i].nr - was[i].nr / 8;
-
-		good = good && well;
-		if (!well)
-			printf("# %zu bytes left, %u of %zu, then %u, %s, "
-			       "%s\n", left, was[i].nr, was[i].n,
-			       was[i].again, was[i].intact ? "intact" : "bad",
-			       was[i].whole ? "whole" : "not whole");
-	}
-	return !good;
+	return !bw_mheap() ||
+	       crig_there(&calls, left, was, ARRAY_SIZE(was));
 }
 
 static void at_the_limit_of_a_cgroup_it_is_ENOMEM_and_nobody_is_killed(void)
 {
-	if (!crig_make()) {
-		tap_skip("no memory cgroup can be made");
-		return;
-	}
-	EXPECT(crig_run() == CRIG_PLACES);
-	EXPECT(crig_nobody_was_killed());
-	EXPECT(crig_drop());
+	crig_everywhere();
 }
 
 int main(int argc, char **argv)

@@ -164,106 +164,31 @@ static void each_step_of_the_backend_may_fail_and_no_block_is_lost(void)
 	oom_end(&oom);
 }
 
-/* Blocks hang on each other, and are filled behind that. */
-struct link {
-	struct link *next;
-	unsigned char fill[];
-};
-
-/* Until there is no more; how many. */
-static unsigned int take_all(struct link **head, size_t n)
+static void *limited_alloc(size_t n, unsigned int nr)
 {
-	unsigned int nr = 0;
-	struct link *b;
-
-	*head = NULL;
-	for (;;) {
-		errno = 0;
-		b = bw_mem_malloc(n);
-		if (!b)
-			return errno == ENOMEM ? nr : 0;
-		b->next = *head;
-		memset(b->fill, (unsigned char)nr++, n - sizeof(*b));
-		*head = b;
-	}
+	return bw_mem_malloc(n);
 }
 
-/* False: one is not as it was. */
-static bool give_all(struct link *b, unsigned int nr, size_t n)
+static void trim(void)
 {
-	struct link *next;
-	bool good = true;
-
-	for (; b; b = next) {
-		next = b->next;
-		good = good && mrig_holds(b->fill, n - sizeof(*b),
-					  (unsigned char)(nr -= 1));
-		bw_mem_free(b);
-	}
-	return good && !nr;
-}
-
-/* What in_cgroup() saw of a size; said when there is no limit any more. */
-struct seen_there {
-	size_t n;
-	unsigned int nr, again;
-	bool intact, whole;
-};
-
-static void meet_the_limit(struct seen_there *w, size_t left)
-{
-	struct link *all;
-
-	w->nr = take_all(&all, w->n);
-	w->intact = give_all(all, w->nr, w->n);
-	w->again = take_all(&all, w->n);
-	w->intact = give_all(all, w->again, w->n) && w->intact;
-	w->whole = mrig_heap_is_good();
 	bw_mem_trim(0);
-	/* else it is not the limit that was met */
-	w->whole = w->whole && mrig_heap_is_good() &&
-		   w->nr * w->n > left / 2 &&
-		   w->nr * w->n <= left + (2UL << 20);
 }
 
 static int in_cgroup(size_t left)
 {
-	struct seen_there was[] = {
+	static const struct crig_calls calls = {
+		limited_alloc, bw_mem_free, mrig_heap_is_good, trim,
+	};
+	struct crig_seen was[] = {
 		{ .n = 1000 }, { .n = 32768 }, { .n = 200000 },
 	};
-	bool good = crig_enter();
-	unsigned int i;
 
-	bw_mem_free(bw_mem_malloc(64));
-	/* the page of the stack that all of it takes */
-	memset(__builtin_alloca(16384), 1, 16384);
-	good = good && crig_limit(left);
-	for (i = 0; i < ARRAY_SIZE(was) && good; i++)
-		meet_the_limit(&was[i], left);
-	good = crig_no_limit() && good;
-	for (i = 0; i < ARRAY_SIZE(was); i++) {
-		bool well = was[i].intact && was[i].whole &&
-			    was[i].again >= was[i].nr - was[i].nr / 8;
-
-		good = good && well;
-		if (!well)
-			printf("# %zu bytes left, %u of %zu, then %u, %s, "
-			       "%s\n", left, was[i].nr, was[i].n,
-			       was[i].again, was[i].intact ? "intact" : "bad",
-			       was[i].whole ? "whole" : "not whole");
-	}
-	return !good;
+	return crig_there(&calls, left, was, ARRAY_SIZE(was));
 }
 
 static void at_the_limit_of_a_cgroup_it_is_ENOMEM_and_nobody_is_killed(void)
 {
-	if (!crig_make()) {
-		tap_skip("no memory cgroup can be made");
-		return;
-	}
-	EXPECT(crig_run() == CRIG_PLACES);
-	EXPECT(crig_nobody_was_killed());
-	EXPECT(crig_drop());
+	crig_everywhere();
 }
 
 int main(int argc, char **argv)
