@@ -12,6 +12,7 @@
 #include <elf.h>
 #include <limits.h>
 #include <sys/procfs.h>
+#include <sys/stat.h>
 #include <ucontext.h>
 
 #include "child.h"

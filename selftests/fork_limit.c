@@ -6,6 +6,7 @@
  */
 #include <sys/syscall.h>
 
+#include "cgroup.h"
 #include "fork.h"
 
 #define CGROUP		"burrow_fork"
@@ -107,14 +108,12 @@ static int child_forks_at_its_limit(void *arg)
 TEST(at_a_memory_cgroups_limit_the_child_has_no_heap_and_nobody_is_killed)
 {
 	__u64 before = user_frames();
-	int r = cgroup_make(CGROUP, 128 * MB);
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, 128 * MB))
+		return;
 	EXPECT_EQ(CHILD_OK, child_run(child_forks_at_its_limit, NULL));
-	EXPECT_EQ(0, cgroup_kills(CGROUP));
 	EXPECT_EQ(before, user_frames());
-	EXPECT_EQ(0, cgroup_drop(CGROUP));
+	cgroup_end(_metadata, CGROUP, 0);
 }
 
 FIXTURE(user) {

@@ -12,20 +12,10 @@
 #ifndef BURROW_SELFTEST_MARK_H
 #define BURROW_SELFTEST_MARK_H
 
-#include "burrow_selftest.h"
+#include "uword.h"
 
 #define GRANULES		(BURROW_PAGE_SIZE / 8)
 #define MARK_WORDS		(GRANULES / 64)
-/* the pages whose mark bits share a frame */
-#define MARK_FRAME_PAGES	(FRAME_SIZE / BURROW_U_PAGE_BYTES)
-
-/* The words of one page's bits in the map at @map (BURROW_U_MARK, ...). */
-static inline __u64 *map_words(const struct heap *h, unsigned long map,
-			       __u32 page)
-{
-	return (__u64 *)(part(h, BURROW_MMAP_UMETA, page / BURROW_ARENA_PAGES) +
-			 map + page % BURROW_ARENA_PAGES * BURROW_U_PAGE_BYTES);
-}
 
 static inline __u64 *mark_words(const struct heap *h, __u32 page)
 {

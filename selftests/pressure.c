@@ -4,6 +4,7 @@
  * needs it: by call, at a control group's limit, and when the whole machine is
  * short. What is in use is never touched.
  */
+#include "cgroup.h"
 #include "child.h"
 #include "proc.h"
 #include "touch.h"
@@ -202,15 +203,14 @@ static int child_under_a_limit(void *arg)
 TEST(at_a_cgroups_limit_lazy_memory_goes_before_anybody_is_killed)
 {
 	__u64 before = user_frames();
-	int i, r = cgroup_make(CGROUP, CGROUP_MAX);
+	int i;
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, CGROUP_MAX))
+		return;
 	for (i = 0; i < 3; i++)
 		EXPECT_EQ(CHILD_OK, child_run(child_under_a_limit, NULL));
-	EXPECT_EQ(0, cgroup_kills(CGROUP));
 	EXPECT_EQ(before, user_frames());
-	EXPECT_EQ(0, cgroup_drop(CGROUP));
+	cgroup_end(_metadata, CGROUP, 0);
 }
 
 /* Lazy frames in all arenas, then more ordinary memory than is left. */
@@ -289,10 +289,10 @@ FIXTURE_TEARDOWN(shrinker)
 TEST_F(shrinker, without_it_a_cgroups_limit_kills_who_lives_with_it)
 {
 	__u64 before = user_frames();
-	int i, r = cgroup_make(CGROUP, CGROUP_MAX);
+	int i;
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, CGROUP_MAX))
+		return;
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, param_set("shrink", 0));
 		EXPECT_EQ(CHILD_KILLED + SIGKILL,
@@ -398,10 +398,9 @@ TEST(what_one_process_gives_back_is_never_anothers)
 	struct burrow_heap_stats was, is;
 	static struct mix m;
 	size_t i;
-	int r = cgroup_make(CGROUP, CGROUP_MAX);
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, CGROUP_MAX))
+		return;
 	for (i = 0; i < NR(other); i++)
 		ASSERT_EQ(0, other_start(&other[i]));
 	ASSERT_EQ(0, mix_make(&m));
@@ -418,8 +417,7 @@ TEST(what_one_process_gives_back_is_never_anothers)
 		EXPECT_EQ(0, is.out_nr_reclaimed);
 		EXPECT_TRUE(kept_are_intact(&m));
 	}
-	EXPECT_EQ(0, cgroup_kills(CGROUP));
-	EXPECT_EQ(0, cgroup_drop(CGROUP));
+	cgroup_end(_metadata, CGROUP, 0);
 }
 
 TEST_HARNESS_MAIN

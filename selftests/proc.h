@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * proc: what the kernel's own files say and can be told: /proc, the module's
- * parameters, control groups, and failures to order.
+ * parameters, and failures to order.
  */
 #ifndef BURROW_SELFTEST_PROC_H
 #define BURROW_SELFTEST_PROC_H
@@ -14,12 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PARAMETERS	"/sys/module/burrow/parameters/"
 #define MODULE_FILE	"/burrow.ko"
-#define CGROUP_ROOT	"/sys/fs/cgroup"
 
 /* The first @size - 1 bytes of a file as a string; -errno. */
 static inline int file_read(const char *path, char *buf, size_t size)
@@ -131,74 +129,6 @@ static inline long minor_faults(void)
 	struct rusage ru;
 
 	return getrusage(RUSAGE_THREAD, &ru) ? -errno : ru.ru_minflt;
-}
-
-/*
- * Memory cgroups, by name, right below the root. A test makes one before the
- * child that enters it, and drops it after that child is gone.
- */
-static inline void cgroup_path(char *path, size_t size, const char *name,
-			       const char *file)
-{
-	snprintf(path, size, CGROUP_ROOT "/%s/%s", name, file);
-}
-
-static inline int cgroup_limit(const char *name, long long bytes)
-{
-	char path[128], text[32];
-
-	cgroup_path(path, sizeof(path), name, "memory.max");
-	snprintf(text, sizeof(text), "%lld", bytes);
-	return file_write(path, text);
-}
-
-/* -errno: there is none to be had. One that is there already will do. */
-static inline int cgroup_make(const char *name, long long bytes)
-{
-	char path[128];
-
-	/* most likely it is there already; if not, there is no memory.max */
-	file_write(CGROUP_ROOT "/cgroup.subtree_control", "+memory");
-	cgroup_path(path, sizeof(path), name, "");
-	if (mkdir(path, 0755) && errno != EEXIST)
-		return -errno;
-	return cgroup_limit(name, bytes);
-}
-
-static inline int cgroup_enter(const char *name)
-{
-	char path[128];
-
-	cgroup_path(path, sizeof(path), name, "cgroup.procs");
-	return file_write(path, "0");
-}
-
-static inline long long cgroup_used(const char *name)
-{
-	char path[128], text[32];
-
-	cgroup_path(path, sizeof(path), name, "memory.current");
-	return file_read(path, text, sizeof(text)) ? -1 : atoll(text);
-}
-
-/* How many of its processes the OOM killer took; -1 when it cannot be told. */
-static inline long long cgroup_kills(const char *name)
-{
-	char path[128], events[512], *at;
-
-	cgroup_path(path, sizeof(path), name, "memory.events");
-	if (file_read(path, events, sizeof(events)))
-		return -1;
-	at = strstr(events, "oom_kill ");
-	return at ? atoll(at + strlen("oom_kill ")) : -1;
-}
-
-static inline int cgroup_drop(const char *name)
-{
-	char path[128];
-
-	cgroup_path(path, sizeof(path), name, "");
-	return rmdir(path) ? -errno : 0;
 }
 
 /*

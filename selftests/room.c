@@ -6,11 +6,12 @@
  */
 #include <sched.h>
 
+#include "cgroup.h"
 #include "child.h"
-#include "proc.h"
 #include "uword.h"
 
 #define CGROUP		"burrow_room"
+#define CGROUP_MAX	(256L << 20)
 
 /*
  * At the limit of a cgroup: whose turn it is when the last frame goes depends on
@@ -42,8 +43,8 @@ static int take(const struct heap *h, const struct limit *l,
 static void words_write(const struct heap *h, __u32 page)
 {
 	*owner_word(h, page) = 1;
-	*map_bits(h, page, BURROW_U_ALLOC) = 1;
-	*map_bits(h, page, BURROW_U_MARK) = 1;
+	*map_words(h, BURROW_U_ALLOC, page) = 1;
+	*map_words(h, BURROW_U_MARK, page) = 1;
 }
 
 static int child_at_the_limit(void *arg)
@@ -154,7 +155,7 @@ static unsigned int limit_everywhere(int (*fn)(void *), struct limit l)
 	if (sched_setaffinity(0, sizeof(one), &one))
 		return 0;
 	for (i = 0; i < PLACES; i++) {
-		if (cgroup_make(CGROUP, 256L << 20))
+		if (cgroup_make(CGROUP, CGROUP_MAX))
 			break;
 		l.bytes = LEFT + i * FRAME_SIZE;
 		good += child_run(fn, &l) == CHILD_OK;
@@ -169,50 +170,42 @@ TEST(at_the_limit_of_a_cgroup_words_are_ENOMEM_and_nobody_is_killed)
 		.npages = MAP_FRAME_PAGES,
 		.flags = BURROW_ALLOC_LAZY | BURROW_ALLOC_UWORDS,
 	};
-	int r = cgroup_make(CGROUP, 256L << 20);
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, CGROUP_MAX))
+		return;
 	EXPECT_EQ(PLACES, limit_everywhere(child_at_the_limit, l));
-	EXPECT_EQ(0, cgroup_kills(CGROUP));
-	EXPECT_EQ(0, cgroup_drop(CGROUP));
+	cgroup_end(_metadata, CGROUP, 0);
 }
 
 TEST(at_the_limit_of_a_cgroup_page_tables_do_not_have_anybody_killed)
 {
 	/* each needs a page table of its own */
 	struct limit l = { .npages = 1, .align = BURROW_HUGE_PAGES };
-	int r = cgroup_make(CGROUP, 256L << 20);
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, CGROUP_MAX))
+		return;
 	EXPECT_EQ(PLACES, limit_everywhere(child_at_the_limit, l));
-	EXPECT_EQ(0, cgroup_kills(CGROUP));
-	EXPECT_EQ(0, cgroup_drop(CGROUP));
+	cgroup_end(_metadata, CGROUP, 0);
 }
 
 TEST(who_asks_for_room_before_a_touch_is_not_killed)
 {
 	struct limit l = { 0 };
-	int r = cgroup_make(CGROUP, 256L << 20);
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, CGROUP_MAX))
+		return;
 	EXPECT_EQ(PLACES, limit_everywhere(child_asks_before_it_touches, l));
-	EXPECT_EQ(0, cgroup_kills(CGROUP));
-	EXPECT_EQ(0, cgroup_drop(CGROUP));
+	cgroup_end(_metadata, CGROUP, 0);
 }
 
 TEST(at_the_limit_of_a_cgroup_memory_is_given_back_without_asking_for_some)
 {
 	struct limit l = { 0 };
-	int r = cgroup_make(CGROUP, 256L << 20);
 
-	if (r)
-		SKIP(return, "no memory cgroup to be had: %s", strerror(-r));
+	if (!cgroup_begin(_metadata, CGROUP, CGROUP_MAX))
+		return;
 	EXPECT_EQ(PLACES, limit_everywhere(child_gives_back, l));
-	EXPECT_EQ(0, cgroup_kills(CGROUP));
-	EXPECT_EQ(0, cgroup_drop(CGROUP));
+	cgroup_end(_metadata, CGROUP, 0);
 }
 
 TEST(room_is_asked_for_in_bytes_and_not_too_many)

@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <sys/random.h>
 
+#include "cgroup.h"
 #include "storm_threads.h"
 
 #define CGROUP		"burrow_storm"

@@ -165,7 +165,7 @@ TEST_F(heap, the_marks_are_left_as_they_were)
 /* 32 pages share a frame of mark words; these spans begin in the second. */
 TEST_F(heap, mark_words_that_were_never_touched_keep_a_span)
 {
-	const __u32 n = 4 * MARK_FRAME_PAGES;
+	const __u32 n = 4 * MAP_FRAME_PAGES;
 	struct burrow_span_ref s;
 	struct burrow_span_alloc arg = {
 		.flags = BURROW_ALLOC_LAZY, .spans = U64(&s), .nr = 1,
@@ -184,13 +184,13 @@ TEST_F(heap, mark_words_that_were_never_touched_keep_a_span)
 		for (i = 0; i < 4; i++)
 			if (i != hole)
 				marks_clear(&self->h, s.page +
-					    i * MARK_FRAME_PAGES,
-					    MARK_FRAME_PAGES);
+					    i * MAP_FRAME_PAGES,
+					    MAP_FRAME_PAGES);
 		EXPECT_EQ(0, span_sweep(&self->h, 0, s));
 	}
 	/* a read is a touch: it finds zeros */
 	EXPECT_EQ(0, *(volatile __u64 *)mark_words(&self->h, s.page +
-						   3 * MARK_FRAME_PAGES));
+						   3 * MAP_FRAME_PAGES));
 	EXPECT_EQ(1, span_sweep(&self->h, 0, s));
 }
 

@@ -5,24 +5,27 @@
 
 #include "burrow_selftest.h"
 
+/* the pages whose bits, or whose owner words, share a frame */
 #define MAP_FRAME_PAGES	(FRAME_SIZE / BURROW_U_PAGE_BYTES)
 #define OWNER_FRAME_PAGES (FRAME_SIZE / sizeof(__u64))
 
-/* What page @page has in the table at @base, @each bytes to a page. */
-static inline char *uword(const struct heap *h, __u32 page, size_t base, size_t each)
+static inline char *uwords(const struct heap *h, __u32 page)
 {
-	return h->umeta + page / BURROW_ARENA_PAGES * BURROW_UMETA_SIZE + base +
-	       page % BURROW_ARENA_PAGES * each;
+	return part(h, BURROW_MMAP_UMETA, page / BURROW_ARENA_PAGES);
 }
 
-static inline char *owner_word(const struct heap *h, __u32 page)
+static inline __u64 *owner_word(const struct heap *h, __u32 page)
 {
-	return uword(h, page, BURROW_U_OWNER, sizeof(__u64));
+	return (__u64 *)(uwords(h, page) + BURROW_U_OWNER) +
+	       page % BURROW_ARENA_PAGES;
 }
 
-static inline char *map_bits(const struct heap *h, __u32 page, size_t map)
+/* The words of one page's bits in the map at @map (BURROW_U_MARK, ...). */
+static inline __u64 *map_words(const struct heap *h, unsigned long map,
+			       __u32 page)
 {
-	return uword(h, page, map, BURROW_U_PAGE_BYTES);
+	return (__u64 *)(uwords(h, page) + map +
+			 page % BURROW_ARENA_PAGES * BURROW_U_PAGE_BYTES);
 }
 
 #endif

@@ -35,7 +35,7 @@ static int words_alloc(const struct heap *h, __u32 npages, __u16 kind,
 }
 
 /* Is the frame that holds it there, with an entry? */
-static bool there(const char *p)
+static bool there(const void *p)
 {
 	return frames_present((void *)(U64(p) & ~(FRAME_SIZE - 1)),
 			      FRAME_SIZE) == 1;
@@ -101,10 +101,10 @@ TEST_F(heap, the_words_of_a_span_come_with_it)
 	for (i = 0; i < n; i++) {
 		ASSERT_TRUE(there(owner_word(&self->h, i)));
 		ASSERT_EQ(variant->pointers,
-			  there(map_bits(&self->h, i, BURROW_U_PTR)));
+			  there(map_words(&self->h, BURROW_U_PTR, i)));
 	}
-	EXPECT_TRUE(there(map_bits(&self->h, 0, BURROW_U_ALLOC)));
-	EXPECT_EQ(variant->marks, there(map_bits(&self->h, 0, BURROW_U_MARK)));
+	EXPECT_TRUE(there(map_words(&self->h, BURROW_U_ALLOC, 0)));
+	EXPECT_EQ(variant->marks, there(map_words(&self->h, BURROW_U_MARK, 0)));
 	for (i = 0; i < n; i++)
 		*owner_word(&self->h, i) = 1;
 	EXPECT_EQ(expected, umeta_frames(&self->h));
@@ -134,8 +134,8 @@ TEST(a_batch_has_the_words_of_each)
 	ASSERT_EQ(0, spans_alloc(&h, &arg));
 	ASSERT_EQ(NR(ref), arg.out_nr);
 	for (i = 0; i < NR(ref); i++) {
-		EXPECT_TRUE(there(map_bits(&h, ref[i].page, BURROW_U_ALLOC)));
-		EXPECT_TRUE(there(map_bits(&h, ref[i].page, BURROW_U_MARK)));
+		EXPECT_TRUE(there(map_words(&h, BURROW_U_ALLOC, ref[i].page)));
+		EXPECT_TRUE(there(map_words(&h, BURROW_U_MARK, ref[i].page)));
 	}
 }
 
@@ -171,7 +171,7 @@ static int child_has_its_own(void *arg)
 	CHILD_CHECK(after.out_user_frames == before.out_user_frames + 2);
 	CHILD_CHECK(*owner_word(h, 0) == 'p');
 	*owner_word(h, 0) = 'c';
-	*map_bits(h, 1, BURROW_U_ALLOC) = 'c';
+	*map_words(h, BURROW_U_ALLOC, 1) = 'c';
 	before = after;
 	CHILD_CHECK(!heap_stats(h->fd, &after));
 	CHILD_CHECK(after.out_user_frames == before.out_user_frames);
@@ -189,7 +189,7 @@ TEST(a_child_gets_a_copy_of_its_own_with_the_call)
 	*owner_word(&h, 0) = 'p';
 	EXPECT_EQ(CHILD_OK, child_run(child_has_its_own, &h));
 	EXPECT_EQ('p', *owner_word(&h, 0));
-	EXPECT_EQ(0, *map_bits(&h, 1, BURROW_U_ALLOC));
+	EXPECT_EQ(0, *map_words(&h, BURROW_U_ALLOC, 1));
 }
 
 TEST_HARNESS_MAIN
