@@ -168,6 +168,13 @@ bw-lib-src := \
 	userlib/src/lang/cond.c \
 	userlib/src/lang/ctx.c \
 	userlib/src/lang/group.c \
+	userlib/src/lang/hash.c \
+	userlib/src/lang/map.c \
+	userlib/src/lang/map_grow.c \
+	userlib/src/lang/map_iter.c \
+	userlib/src/lang/map_make.c \
+	userlib/src/lang/map_string.c \
+	userlib/src/lang/map_u64.c \
 	userlib/src/lang/mutex.c \
 	userlib/src/lang/pool.c \
 	userlib/src/lang/rwmutex.c \
@@ -189,6 +196,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_many_test \
 	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \
+	map_test \
 	sizeclass_test pageheap_test bulk_test gc_bench_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
@@ -205,6 +213,7 @@ bw-tests-threads += mark_test gc_test gc_scavenge_test gc_root_test gc_special_t
 	gc_hybrid_test gc_rules_test leak_test
 bw-tests-threads += chan_test chan_gc_test chan_die_test select_test chan_history_test sync_test
 bw-tests-threads += ctx_test pool_test
+bw-tests-threads += map_model_test
 bw-tests := $(bw-tests-single) $(bw-tests-threads)
 
 bw-cflags := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes \
@@ -346,7 +355,7 @@ bw-sched-guests := sched_stress_test sched_exit_test sched_slot_test \
 bw-both-modes := $(bw-sched-guests) parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
 	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test leak_test \
-	bulk_test resize_test
+	bulk_test resize_test map_model_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a

@@ -9,6 +9,12 @@
 /* Other than small: NULL and ENOMEM where there is no memory. */
 void *bw_alloc_other(struct bw_mcache *c, size_t n, u32 kind, bool zero);
 
+/*
+ * Zeroed: @head bytes without pointers, a multiple of 8, and @n of a type without a
+ * tail behind them. NULL and ENOMEM
+ */
+void *bw_alloc_type_headed(const struct bw_type *t, size_t head, size_t n);
+
 /* An object of that kind on the mcache's heap. */
 static __always_inline void *bw_object_alloc(struct bw_mcache *c, size_t n,
 					     u32 kind, bool zero)

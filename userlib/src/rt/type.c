@@ -84,6 +84,21 @@ static size_t slot_bytes(const struct bw_mheap *h, const void *p)
 	return bw_mspan_of(h, p)->elem_size;
 }
 
+/* None in @head bytes, then @nr structs, and none to the end. */
+static void bits_write_headed(void *p, const struct bw_type *t, size_t head,
+			      size_t nr)
+{
+	const struct bw_mheap *h = bw_mheap_peek();
+	struct bits_out o = { .map = &h->map, .at = p };
+	size_t words = slot_bytes(h, p) / 8, i;
+
+	bits_run(&o, false, head / 8);
+	for (i = 0; i < nr; i++)
+		bits_struct(&o, t, t->size / 8);
+	bits_run(&o, false, words - head / 8 - nr * (t->size / 8));
+	bits_flush(&o);
+}
+
 /* @nr structs (their first @bytes), @tail words more, and none to the end. */
 static void bits_write(void *p, const struct bw_type *t, size_t nr,
 		       size_t bytes, size_t tail)
@@ -200,4 +215,20 @@ void *bw_alloc_type_tail(const struct bw_type *t, size_t n)
 	return alloc_with_bits(t, max(all, t->size), 1, t->tail & ~(size_t)7,
 			       t->flags & BW_TYPE_TAIL_POINTERS ? bytes / 8 :
 								  0);
+}
+
+void *bw_alloc_type_headed(const struct bw_type *t, size_t head, size_t n)
+{
+	size_t bytes;
+	void *p;
+
+	if (__builtin_mul_overflow(n, t->size, &bytes) ||
+	    __builtin_add_overflow(bytes, head, &bytes))
+		return too_much();
+	bw_section_begin();
+	p = bw_object_alloc(bw_mcache_current(), bytes, BURROW_KIND_SCAN, true);
+	if (p)
+		bits_write_headed(p, t, head, n);
+	bw_section_end();
+	return p;
 }
