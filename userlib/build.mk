@@ -4,6 +4,7 @@
 #@ examples	the demo, dynamic and static
 #@ static	what runs in a VM: the demo, the parity script, stress tests
 #@ check-lib	the library's tests: plain, debug, sanitizers, clang
+#@ check-examples	what the examples print, httpd and kvd with clients of all kinds
 #@ check-parity-host	the parity scripts; BURROW_MODE=user|kernel chooses
 #@ barriers FILES='a.c'	shows which plain stores into objects should be barriers
 #@ check-barriers	the script that does it (coccinelle)
@@ -386,7 +387,7 @@ $(O)/gdb_target $(O)/gdb_sched_target $(O)/memcheck_target: $(O)/%: \
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
 
 .PHONY: check-lib
-check-lib: check-malloc lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
+check-lib: check-malloc check-examples lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
 		$(O)/malloc_gdb_target $(O)/gdb_sched_target $(O)/memcheck_target
 	@sh userlib/tests/run.sh $(O) $(RESULTS) $(bw-runs)
 	@sh userlib/tests/exports.sh $(O)/libburrow.so.$(BW_VERSION) \
@@ -435,6 +436,44 @@ $(bw-sched-progs): $(O)/libburrow.a
 
 examples: $(O)/examples/hello $(O)/examples/ring $(O)/examples/trees \
 	$(O)/examples/fanin
+
+# Servers, and the small ones that are one file each.
+bw-examples := pipeline sieve timeouts workers connpool_demo
+bw-httpd-src := userlib/examples/httpd.c userlib/examples/serve.c
+bw-kvd-src := $(wildcard userlib/examples/kvd/*.c) userlib/examples/serve.c
+-include $(bw-httpd-src:%.c=$(O)/rel/%.d) $(bw-kvd-src:%.c=$(O)/rel/%.d)
+-include $(bw-examples:%=$(O)/rel/userlib/examples/%.d)
+
+# The servers under sanitizers, for their tests.
+bw-servers := $(foreach f,asan tsan,$(O)/$(f)/httpd $(O)/$(f)/kvd)
+$(foreach f,asan tsan,$(eval $(O)/$(f)/httpd: $(bw-httpd-src:%.c=$(O)/$(f)/%.o)))
+$(foreach f,asan tsan,$(eval $(O)/$(f)/kvd: $(bw-kvd-src:%.c=$(O)/$(f)/%.o)))
+$(O)/asan/httpd $(O)/asan/kvd: $(O)/asan/libburrow.a
+	@echo '  asan $(@F)'
+	@gcc $(bw-flags-asan) -pthread -o $@ $(filter %.o,$^) $(filter %.a,$^)
+$(O)/tsan/httpd $(O)/tsan/kvd: $(O)/tsan/libburrow.a
+	@echo '  tsan $(@F)'
+	@gcc $(bw-flags-tsan) -pthread -o $@ $(filter %.o,$^) $(filter %.a,$^)
+
+.PHONY: check-examples
+check-examples: examples $(bw-servers)
+	@mkdir -p $(RESULTS)
+	@python3 userlib/tests/examples.py $(O) > $(RESULTS)/lib-examples.tap; \
+		status=$$?; cat $(RESULTS)/lib-examples.tap; exit $$status
+
+$(O)/examples/httpd: $(bw-httpd-src:%.c=$(O)/rel/%.o)
+$(O)/examples/kvd: $(bw-kvd-src:%.c=$(O)/rel/%.o)
+$(bw-examples:%=$(O)/examples/%): $(O)/examples/%: \
+		$(O)/rel/userlib/examples/%.o
+$(O)/examples/connpool_demo: $(O)/rel/userlib/examples/connpool.o
+
+bw-more-examples := $(addprefix $(O)/examples/,$(bw-examples) httpd kvd)
+$(bw-more-examples): $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $(filter %.o,$^) $(O)/libburrow.a
+
+examples: $(bw-more-examples)
 
 .PHONY: bench-sched
 bench-sched: $(O)/bench/sched_quick $(O)/bench/stop_bench

@@ -303,7 +303,7 @@ struct link {
 
 BW_TYPE(link, struct link, next);
 
-static struct bw_pointer top;
+static struct bw_ptr top;
 static struct bw_counter total, popped;
 
 /* Nodes are new each time, and live while somebody has them: no ABA. */
@@ -316,13 +316,13 @@ static void pushes_and_pops(void *arg)
 
 		l->n = i;
 		do {
-			old = bw_pointer_load(&top);
+			old = bw_ptr_load(&top);
 			bw_set(&l->next, old);
-		} while (!bw_pointer_cas(&top, old, l));
+		} while (!bw_ptr_cas(&top, old, l));
 		bw_counter_add(&total, i);
 		do
-			l = bw_pointer_load(&top);
-		while (l && !bw_pointer_cas(&top, l, l->next));
+			l = bw_ptr_load(&top);
+		while (l && !bw_ptr_cas(&top, l, l->next));
 		if (l)
 			bw_counter_add(&popped, l->n);
 	}
@@ -341,13 +341,13 @@ static int run_lock_free(void *arg)
 	for (i = 0; i < 4; i++)
 		bw_go(pushes_and_pops, NULL);
 	countdown_wait(&left);
-	for (l = bw_pointer_xchg(&top, NULL); l; l = l->next)
+	for (l = bw_ptr_xchg(&top, NULL); l; l = l->next)
 		bw_counter_add(&popped, l->n);
 	EXPECT(bw_counter_load(&total) == bw_counter_load(&popped));
 	EXPECT(bw_counter_load(&total) == 4L * TIMES * (TIMES - 1) / 2);
-	bw_pointer_store(&top, &left);
-	EXPECT(bw_pointer_load(&top) == &left);
-	bw_pointer_store(&top, NULL);
+	bw_ptr_store(&top, &left);
+	EXPECT(bw_ptr_load(&top) == &left);
+	bw_ptr_store(&top, NULL);
 	return 0;
 }
 

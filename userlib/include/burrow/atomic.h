@@ -5,14 +5,14 @@
  *	struct bw_counter hits;			static, on a stack, in an object
  *	bw_counter_add(&hits, 1);
  *
- *	struct bw_pointer head;
+ *	struct bw_ptr head;
  *	do
- *		node->next = old = bw_pointer_load(&head);
- *	while (!bw_pointer_cas(&head, old, node));
+ *		node->next = old = bw_ptr_load(&head);
+ *	while (!bw_ptr_cas(&head, old, node));
  *
  * Structs of zeros to begin with. All of it is in one order for everybody (SEQ_CST),
  * as Go's. Stores of pointers have the collector's barrier (burrow/barrier.h), so a
- * struct bw_pointer may be part of an object; its type names it as any pointer.
+ * struct bw_ptr may be part of an object; its type names it as any pointer.
  */
 #ifndef BURROW_ATOMIC_H
 #define BURROW_ATOMIC_H
@@ -60,27 +60,27 @@ static inline bool bw_counter_cas(struct bw_counter *c, int64_t old,
 					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-struct bw_pointer {
+struct bw_ptr {
 	void *bw_value;
 };
 
-static inline void *bw_pointer_load(const struct bw_pointer *p)
+static inline void *bw_ptr_load(const struct bw_ptr *p)
 {
 	return __atomic_load_n(&p->bw_value, __ATOMIC_SEQ_CST);
 }
 
-static inline void *bw_pointer_xchg(struct bw_pointer *p, void *value)
+static inline void *bw_ptr_xchg(struct bw_ptr *p, void *value)
 {
 	return bw_xchg_slot(&p->bw_value, value);
 }
 
 /* The exchange is what orders it, and tells what was there for the barrier. */
-static inline void bw_pointer_store(struct bw_pointer *p, void *value)
+static inline void bw_ptr_store(struct bw_ptr *p, void *value)
 {
 	bw_xchg_slot(&p->bw_value, value);
 }
 
-static inline bool bw_pointer_cas(struct bw_pointer *p, void *old, void *value)
+static inline bool bw_ptr_cas(struct bw_ptr *p, void *old, void *value)
 {
 	return bw_cas_slot(&p->bw_value, &old, value);
 }
