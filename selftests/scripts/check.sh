@@ -106,6 +106,8 @@ kernel_tests()
 	echo "timeout=120 BURROW_MODE=kernel $out/static/spans"
 	echo "timeout=300 $out/static/both /t/parity"
 	echo "timeout=300 $out/static/both /t/sched_parity"
+	# mremap() is another in each of them
+	echo "timeout=300 BURROW_MODE=user $out/static/resize_test"
 	for t in "$out"/static/*_test; do
 		[ -x "$t" ] && echo "timeout=300 BURROW_MODE=kernel $t"
 	done

@@ -14,16 +14,26 @@
  * are at most MOST_MOVED of them, and when one is freed, shrinks or moves again
  * what it leaves behind is mapped anew, and merges.
  *
+ * A span that moved and then grew lies in more than one mapping, and no call moves
+ * more than one before Linux 6.17: it says EFAULT, and has unmapped the new place by
+ * then. So a span moves mapping by mapping.
+ *
  * While it moves, the span is DISCARDING for the core: nobody frees it, reclaims
  * in it or resizes it. No lock is held over system calls.
  */
+#include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
+#include "base/sysmem.h"
 #include "base/throw.h"
 #include "user.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP	4	/* Linux 5.7 */
+#endif
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE	0x100000
 #endif
 
 #define MOST_MOVED	1024U
@@ -152,16 +162,68 @@ static int place_locked(struct bw_user *u, u64 word, u32 page, u32 npages,
 	return bw_core_span_alloc(&u->core, &req, to);
 }
 
+/* Do [at, at + bytes) lie in one mapping? To make it longer there is no room. */
+static bool is_one_mapping(char *at, size_t bytes)
+{
+	void *p = mremap(at, bytes, bytes + BW_SYS_PAGE, 0);
+
+	if (p != MAP_FAILED)
+		munmap(at + bytes, BW_SYS_PAGE);
+	return p != MAP_FAILED || errno != EFAULT;
+}
+
+/* How many of these bytes are of the mapping in which they begin. */
+static size_t piece_of(char *at, size_t bytes)
+{
+	size_t least = BW_SYS_PAGE, n;
+
+	if (is_one_mapping(at, bytes))
+		return bytes;
+	while (bytes - least > BW_SYS_PAGE) {
+		n = least + ((bytes - least) / 2 & ~(BW_SYS_PAGE - 1));
+		if (is_one_mapping(at, n))
+			least = n;
+		else
+			bytes = n;
+	}
+	return least;
+}
+
+/*
+ * False: the system has no memory for one more mapping, and what was at @to may be
+ * gone. If it is, it is mapped again; NOREPLACE, for it may also be there.
+ */
+static bool piece_move(char *from, char *to, size_t bytes)
+{
+	if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED |
+		   MREMAP_DONTUNMAP, to) != MAP_FAILED)
+		return true;
+	if (mmap(to, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE |
+		 MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) ==
+	    MAP_FAILED && errno != EEXIST)
+		bw_throw("the system takes a mapping and gives none back");
+	return false;
+}
+
+/* All or, at the first piece, nothing: a later one that stays is copied. */
 static int frames_move(struct bw_user *u, u32 from, u32 to, u32 npages)
 {
 	const struct bw_window *w = &u->be.window;
-	size_t bytes = (size_t)npages * BURROW_PAGE_SIZE;
+	char *p = bw_window_page_addr(w, from), *q = bw_window_page_addr(w, to);
+	size_t left = (size_t)npages * BURROW_PAGE_SIZE, n;
+	bool some = false;
 
-	/* EFAULT: the span lies in two mappings, which no call moves at once */
-	if (mremap(bw_window_page_addr(w, from), bytes, bytes,
-		   MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP,
-		   bw_window_page_addr(w, to)) == MAP_FAILED)
-		return -ENOMEM;
+	for (; left; left -= n, p += n, q += n) {
+		n = piece_of(p, left);
+		if (piece_move(p, q, n)) {
+			some = true;
+			continue;
+		}
+		if (!some)
+			return -ENOMEM;
+		memcpy(q, p, n);
+		madvise(p, n, MADV_DONTNEED);
+	}
 	return 0;
 }
 
