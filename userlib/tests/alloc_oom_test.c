@@ -130,7 +130,8 @@ static void each_step_of_the_backend_may_fail_and_nothing_is_lost(void)
 	oom_begin(&oom, bw_mheap());
 	for (e = 0; e < ARRAY_SIZE(errs); e++)
 		/* until an attempt comes to its end before the step */
-		for (nth = 1, total = nth; nth <= total; nth += 1 + nth / 24) {
+		for (nth = oom_first(&oom), total = nth; nth <= total;
+		     nth = oom_next(&oom, nth, 24)) {
 			bw_backend_failnth_again(oom.failing, nth, in_a_row[e],
 						 errs[e]);
 			got = chain();
