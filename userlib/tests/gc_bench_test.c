@@ -272,8 +272,7 @@ static void all(void)
 
 int main(void)
 {
-	if (!getenv("BURROW_GC"))
-		setenv("BURROW_GC", "100", 1);
+	gc_as_usual();
 	printf("# plain\n");
 	all();
 	bw_barriers_used();

@@ -142,8 +142,7 @@ static void libraries_come_and_go_while_there_are_cycles(void)
 
 int main(void)
 {
-	if (!getenv("BURROW_GC"))
-		setenv("BURROW_GC", "100", 1);
+	gc_as_usual();
 	TEST(what_a_loaded_library_points_to_lives_until_it_goes);
 	TEST(libraries_come_and_go_while_there_are_cycles);
 	return tap_end();

@@ -109,4 +109,21 @@ static inline bool collect_until(const u32 *word, u32 want)
 	return false;
 }
 
+/* For main(): cycles as a program has them, unless it is asked for others. */
+static inline void gc_as_usual(void)
+{
+	setenv("BURROW_GC", "100", 0);
+}
+
+/* The last test of a program. */
+static inline void the_heap_is_whole_in_the_end(void)
+{
+	int bad;
+
+	bw_gc();
+	bad = bw_mheap_check(bw_mheap());
+	if (!EXPECT(!bad))
+		printf("# invariant %d\n", bad);
+}
+
 #endif

@@ -329,16 +329,6 @@ static void a_pointer_in_a_register_alone_keeps_its_object(void)
 	in_run(registers_main);
 }
 
-static void the_heap_is_whole_in_the_end(void)
-{
-	int bad;
-
-	bw_gc();
-	bad = bw_mheap_check(bw_mheap());
-	if (!EXPECT(!bad))
-		printf("# invariant %d\n", bad);
-}
-
 static void the_second_time_was_hybrid(void)
 {
 	EXPECT(bw_collector.running == BW_GC_HYBRID);
@@ -357,8 +347,7 @@ static void all(void)
 
 int main(void)
 {
-	if (!getenv("BURROW_GC"))
-		setenv("BURROW_GC", "100", 1);
+	gc_as_usual();
 	printf("# plain\n");
 	all();
 	bw_barriers_used();

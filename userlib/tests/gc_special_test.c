@@ -245,20 +245,9 @@ static void misuse_is_a_message(void)
 	}
 }
 
-static void the_heap_is_whole_in_the_end(void)
-{
-	int bad;
-
-	bw_gc();
-	bad = bw_mheap_check(bw_mheap());
-	if (!EXPECT(!bad))
-		printf("# invariant %d\n", bad);
-}
-
 int main(void)
 {
-	if (!getenv("BURROW_GC"))
-		setenv("BURROW_GC", "100", 1);
+	gc_as_usual();
 	/* in children, before there is a heap here */
 	TEST(a_circle_of_finalizers_is_kept_and_told);
 	TEST(misuse_is_a_message);

@@ -202,20 +202,9 @@ static void children_have_the_heap_of_a_moment_between_cycles(void)
 	in_run(forks_main);
 }
 
-static void the_heap_is_whole_in_the_end(void)
-{
-	int bad;
-
-	bw_gc();
-	bad = bw_mheap_check(bw_mheap());
-	if (!EXPECT(!bad))
-		printf("# invariant %d\n", bad);
-}
-
 int main(void)
 {
-	if (!getenv("BURROW_GC"))
-		setenv("BURROW_GC", "100", 1);
+	gc_as_usual();
 	/* in children, before there is a heap here */
 	TEST(a_pointer_that_a_type_does_not_name_is_told);
 	TEST(what_nobody_can_reach_goes);

@@ -3,29 +3,12 @@
  * What one thread sees of mcaches: a shadow of every object beside it, and the
  * invariants O, E and M after each few steps.
  */
-#include "alloc_rig.h"
 #include "base/atomic.h"
+#include "failnth_rig.h"
+#include "mcache_rig.h"
 
 #define OBJECTS	3000
 #define STEPS	60000
-
-static struct bw_mheap *h;
-static struct bw_mcache *c;
-
-static void begin(void)
-{
-	h = rig_mheap();
-	c = bw_mcache_make(h);
-	if (!EXPECT(c))
-		exit(1);
-}
-
-static void end(void)
-{
-	bw_mcache_release(c);
-	rig_expect_empty(h);
-	bw_mheap_close(h);
-}
 
 static void check(void)
 {
@@ -294,15 +277,10 @@ static u32 chain(void)
 
 static u64 attempt(u64 nth, int err, u32 *got)
 {
-	struct bw_backend *be;
+	struct bw_backend *be = rig_failing(nth, err);
 	u64 steps;
 
-	if (bw_backend_open_failnth(rig_backend(0, false), nth, err, &be))
-		exit(1);
-	h = rig_mheap_on(be);
-	c = bw_mcache_make(h);
-	if (!EXPECT(c))
-		exit(1);
+	begin_on(be);
 	*got = chain();
 	steps = bw_backend_failnth_steps(be);
 	end();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Spans come from the page heap and go back: pageheap.h, on heaps of our own. */
-#include "alloc_rig.h"
+#include "failnth_rig.h"
 
 #define MANY	600
 
@@ -280,17 +280,9 @@ static u32 chain(void)
 
 static u64 attempt(u64 nth, int err, u32 *got)
 {
-	struct bw_backend *be;
-	u64 steps;
-
-	if (bw_backend_open_failnth(rig_backend(0, false), nth, err, &be))
-		exit(1);
-	h = rig_mheap_on(be);
+	h = rig_mheap_on(rig_failing(nth, err));
 	*got = chain();
-	steps = bw_backend_failnth_steps(be);
-	rig_expect_empty(h);
-	bw_mheap_close(h);
-	return steps;
+	return rig_failing_end(h);
 }
 
 static void a_backend_that_fails_at_any_step_costs_no_span(void)

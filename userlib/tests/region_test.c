@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Regions: objects in a row that end together. */
-#include "alloc_rig.h"
+#include "failnth_rig.h"
 #include "heap/region.h"
 
 static struct bw_mheap *h;
@@ -77,7 +77,6 @@ static void what_is_too_large_is_refused_and_nothing_else(void)
 
 static void a_backend_that_fails_leaves_a_region_that_goes_on(void)
 {
-	struct bw_backend *be;
 	u32 nth, i, got = 0;
 
 	for (nth = 3; nth < 12; nth++) {
@@ -85,10 +84,7 @@ static void a_backend_that_fails_leaves_a_region_that_goes_on(void)
 		 * steps 1 to 6: room for descriptors, three times; no arena, an
 		 * arena, the first piece
 		 */
-		if (bw_backend_open_failnth(rig_backend(0, false), nth + 4,
-					    -EIO, &be))
-			exit(1);
-		h = rig_mheap_on(be);
+		h = rig_mheap_on(rig_failing(nth + 4, -EIO));
 		r = bw_region_make_on(h);
 		if (!EXPECT(r))
 			return;

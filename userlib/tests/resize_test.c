@@ -2,7 +2,7 @@
 /* Spans that get longer and shorter: pageheap_resize.c, in either mode. */
 #include <sys/resource.h>
 
-#include "alloc_rig.h"
+#include "failnth_rig.h"
 
 #define PAGE	BURROW_PAGE_SIZE
 
@@ -344,17 +344,9 @@ static u32 chain(void)
 
 static u64 attempt(u64 nth, int err, u32 *got)
 {
-	struct bw_backend *be;
-	u64 steps;
-
-	if (bw_backend_open_failnth(rig_backend(0, false), nth, err, &be))
-		exit(1);
-	h = rig_mheap_on(be);
+	h = rig_mheap_on(rig_failing(nth, err));
 	*got = chain();
-	steps = bw_backend_failnth_steps(be);
-	rig_expect_empty(h);
-	bw_mheap_close(h);
-	return steps;
+	return rig_failing_end(h);
 }
 
 static void a_backend_that_fails_leaves_the_span_as_it_was(void)

@@ -1,26 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* What a thread freed last: where it waits, and when it does not. */
-#include "alloc_rig.h"
 #include "heap/sweep.h"
-
-static struct bw_mheap *h;
-static struct bw_mcache *c;
-
-static void begin(void)
-{
-	h = rig_mheap();
-	c = bw_mcache_make(h);
-	if (!EXPECT(c))
-		exit(1);
-}
-
-static void end(void)
-{
-	EXPECT(!bw_mcache_check(c));
-	bw_mcache_release(c);
-	rig_expect_empty(h);
-	bw_mheap_close(h);
-}
+#include "mcache_rig.h"
 
 static void *alloc(size_t n)
 {
