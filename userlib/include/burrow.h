@@ -15,6 +15,7 @@
 #include "burrow/io.h"
 #include "burrow/map.h"
 #include "burrow/pool.h"
+#include "burrow/slice.h"
 #include "burrow/string.h"
 #include "burrow/sync.h"
 #include "burrow/time.h"
