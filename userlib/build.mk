@@ -182,6 +182,9 @@ bw-lib-src := \
 	userlib/src/lang/select.c \
 	userlib/src/lang/sem.c \
 	userlib/src/lang/slice.c \
+	userlib/src/lang/string.c \
+	userlib/src/lang/string_num.c \
+	userlib/src/lang/string_utf8.c \
 	userlib/src/lang/waitgroup.c
 
 # The machine's own switch of stacks.
@@ -198,7 +201,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_many_test \
 	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \
-	map_test slice_test \
+	map_test slice_test string_test \
 	sizeclass_test pageheap_test bulk_test gc_bench_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
