@@ -5,6 +5,7 @@
  */
 #include "burrow.h"
 #include "chan_rig.h"
+#include "heap/mcache.h"
 
 static char said[8000];
 
@@ -113,6 +114,73 @@ static void what_is_on_its_way_is_found_by_the_collector(void)
 	}
 }
 
+/* The calling thread's notes for the collector have @p; they are dropped. */
+static bool is_noted(const void *p)
+{
+	struct bw_mcache *c = bw_mcache_attach();
+	bool there = false;
+	u32 i;
+
+	for (i = 0; i < c->nr_shades; i++)
+		there |= c->shade[i] == (u64)(uintptr_t)p;
+	c->nr_shades = 0;
+	return there;
+}
+
+static void receives_one(void *arg)
+{
+	struct pair got;
+
+	bw_chan_recv(arg, &got);
+}
+
+/* A collector that never comes: what would be noted for it while it marks? */
+static int run_notes(void *arg)
+{
+	struct bw_chan *c[] = {
+		bw_chan_make_ptr(1), bw_chan_make_words(3, 1),
+		bw_chan_make(pair, 1),
+	};
+	struct pair p = { node_new(1), 5, node_new(2) }, got;
+	u32 i;
+
+	__atomic_store_n(&bw_barrier_on, 1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < ARRAY_SIZE(c); i++) {
+		is_noted(NULL);
+		bw_chan_send(c[i], &p);
+		EXPECT(is_noted(p.a));
+		memset(&got, 0, sizeof(got));
+		bw_chan_recv(c[i], &got);
+		EXPECT(got.a == p.a && is_noted(p.a));
+		bw_chan_send(c[i], &p);
+		is_noted(NULL);
+		bw_chan_recv(c[i], NULL);
+		EXPECT(is_noted(p.a));
+		bw_go(receives_one, c[i]);
+		rig_wait_waiters(c[i], &c[i]->recvq, 1);
+		is_noted(NULL);
+		bw_chan_send(c[i], &p);
+		EXPECT(is_noted(p.a));
+	}
+	__atomic_store_n(&bw_barrier_on, 0, __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+static void notes_child(void *arg)
+{
+	setenv("BURROW_PROCS", "1", 1);
+	setenv("BURROW_GC", "off", 1);
+	run_it(run_notes);
+}
+
+static void each_way_of_a_pointer_is_noted_while_marking(void)
+{
+	int status = rig_child(notes_child, NULL, said, sizeof(said));
+
+	if (!EXPECT(!status))
+		printf("# 0x%x %s\n", status, said);
+}
+
 static struct bw_chan *known;
 
 /* A pointer to where an object begins keeps the one that ends there, too. */
@@ -211,6 +279,7 @@ int main(void)
 {
 	setenv("BURROW_PROCS", "2", 1);
 	TEST(what_is_on_its_way_is_found_by_the_collector);
+	TEST(each_way_of_a_pointer_is_noted_while_marking);
 	TEST(who_waits_in_a_channel_that_nobody_has_is_found);
 	return tap_end();
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Select: what it may do, how fairly, and many at once. */
+#include <sched.h>
+
 #include "burrow.h"
 #include "chan_rig.h"
 
@@ -325,6 +327,94 @@ static void selects_that_a_run_left_are_in_no_channel(void)
 	EXPECT(!kept[0]->recvq.first && !kept[1]->recvq.first);
 }
 
+/**
+ * struct two - channels in the order of their addresses
+ */
+static struct two {
+	struct bw_chan *c[2];
+	u32 began;
+} two;
+
+static void selects_two(void *arg)
+{
+	struct bw_case k[] = {
+		BW_RECV(two.c[1], NULL), BW_RECV(two.c[0], NULL),
+	};
+
+	/* pairs with holds_a_lock() */
+	smp_store_release(&two.began, 1);
+	EXPECT(bw_select(k, 2) == 1);
+	countdown_done(&left);
+}
+
+static bool nobody_waits(void)
+{
+	return !READ_ONCE(two.c[0]->recvq.first) &&
+	       !READ_ONCE(two.c[1]->recvq.first);
+}
+
+/* For a while; what holds need not be waited for. */
+static void stays_out(bool with_first)
+{
+	u32 i;
+
+	for (i = 0; i < 200; i++) {
+		EXPECT(nobody_waits());
+		if (with_first)
+			EXPECT(READ_ONCE(two.c[0]->lock) == BW_LOCK_HELD);
+		sched_yield();
+	}
+}
+
+/* Not a G: it holds what a select wants, and looks. */
+static void *holds_a_lock(void *arg)
+{
+	u32 which = (u32)(uintptr_t)arg;
+
+	EXPECT(!bw_thread_attach());
+	bw_chan_lock(two.c[which]);
+	bw_go(selects_two, NULL);
+	/* pairs with selects_two() */
+	while (!smp_load_acquire(&two.began))
+		sched_yield();
+	/* it takes the first, and comes to the second */
+	while (which && READ_ONCE(two.c[0]->lock) != BW_LOCK_HELD)
+		sched_yield();
+	stays_out(which);
+	EXPECT(READ_ONCE(two.c[which]->lock) == BW_LOCK_HELD);
+	bw_chan_unlock(two.c[which]);
+	rig_wait_waiters(two.c[0], &two.c[0]->recvq, 1);
+	bw_chan_send(two.c[0], NULL);
+	bw_thread_detach();
+	return NULL;
+}
+
+static int run_locks(void *arg)
+{
+	struct bw_chan *a, *b;
+	pthread_t t;
+	uintptr_t i;
+
+	for (i = 0; i < 2; i++) {
+		a = bw_chan_make_bytes(0, 0);
+		b = bw_chan_make_bytes(0, 0);
+		two = (struct two){ { min(a, b), max(a, b) }, 0 };
+		countdown_init(&left, 1);
+		EXPECT(!pthread_create(&t, NULL, holds_a_lock, (void *)i));
+		bw_block_begin();
+		pthread_join(t, NULL);
+		bw_block_end();
+		countdown_wait(&left);
+		EXPECT(nobody_waits());
+	}
+	return 0;
+}
+
+static void a_select_waits_only_when_it_has_all_locks_in_order(void)
+{
+	EXPECT(!run_it(run_locks));
+}
+
 int main(void)
 {
 	setenv("BURROW_PROCS", "2", 1);
@@ -334,6 +424,7 @@ int main(void)
 	TEST(a_select_waits_in_as_many_channels_as_one_likes);
 	TEST(what_selects_send_selects_receive);
 	TEST(closing_one_channel_ends_every_select_on_it);
+	TEST(a_select_waits_only_when_it_has_all_locks_in_order);
 	TEST(selects_that_a_run_left_are_in_no_channel);
 	return tap_end();
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Mutexes, rwmutexes, waitgroups, once, conditions and semaphores of Gs. */
+#include <sched.h>
+
 #include "burrow.h"
 #include "chan_rig.h"
 #include "lang/waiting.h"
@@ -332,6 +334,63 @@ static int run_cond(void *arg)
 	return 0;
 }
 
+static u32 has_mutex;
+
+static void waits_with_mutex(void *arg)
+{
+	bw_mutex_lock(&mutex);
+	/* pairs with holds_the_list() */
+	smp_store_release(&has_mutex, 1);
+	bw_cond_wait(&cond, &mutex);
+	bw_mutex_unlock(&mutex);
+	countdown_done(&left);
+}
+
+/* Not a G: while it has the list, nobody is in it, and the mutex is not free. */
+static void *holds_the_list(void *arg)
+{
+	u32 i;
+
+	EXPECT(!bw_thread_attach());
+	bw_waiters_lock_word(&cond.bw_waiting.bw_lock);
+	bw_go(waits_with_mutex, NULL);
+	/* pairs with waits_with_mutex() */
+	while (!smp_load_acquire(&has_mutex))
+		sched_yield();
+	for (i = 0; i < 200; i++) {
+		EXPECT(!bw_mutex_trylock(&mutex));
+		sched_yield();
+	}
+	bw_waiters_unlock_word(&cond.bw_waiting.bw_lock);
+	/* whoever gets the mutex now finds it in the list */
+	bw_mutex_lock(&mutex);
+	EXPECT(rig_nr_waiters(&cond.bw_waiting.bw_lock,
+			      bw_waiting_list(&cond.bw_waiting)) == 1);
+	bw_cond_signal(&cond);
+	bw_mutex_unlock(&mutex);
+	bw_thread_detach();
+	return NULL;
+}
+
+static int run_cond_order(void *arg)
+{
+	pthread_t t;
+
+	has_mutex = 0;
+	countdown_init(&left, 1);
+	EXPECT(!pthread_create(&t, NULL, holds_the_list, NULL));
+	bw_block_begin();
+	pthread_join(t, NULL);
+	bw_block_end();
+	countdown_wait(&left);
+	return 0;
+}
+
+static void who_waits_is_in_the_list_before_the_mutex_is_free(void)
+{
+	EXPECT(!run_it(run_cond_order));
+}
+
 static void nobody_misses_a_signal(void)
 {
 	EXPECT(!run_it(run_cond));
@@ -504,6 +563,7 @@ int main(void)
 	TEST(many_read_or_one_writes);
 	TEST(a_waitgroup_waits_until_all_are_done);
 	TEST(once_is_once_and_everyone_waits_for_it);
+	TEST(who_waits_is_in_the_list_before_the_mutex_is_free);
 	TEST(nobody_misses_a_signal);
 	TEST(a_semaphore_gives_what_there_is_in_order);
 	TEST(a_semaphore_is_not_kept_by_who_waited_when_a_run_ended);
