@@ -75,6 +75,8 @@ model doubt "who minds the clock for nothing any more is told" \
 	NO_DOUBT NO_DROP NO_LOOK
 model desc "no edge is lost, and a wait is ended once, by event, deadline or close" \
 	LOSE_EDGE READY_LATE NO_NUMBER PLAIN_STORE EARLY_TIMER NO_CLOSED
+model select "a value has one receiver, and a select goes on once, with its waiters gone" \
+	NO_TICKET NO_LEAVE ONE_LOCK EARLY_DROP KEEP_TICKET
 model gcmark "what somebody has is marked when marking is over" \
 	NO_DELETION NO_BARRIER TEST_FIRST NO_FLUSH NO_REGISTERS
 model gcterm "marking is over when no marker has a word" \
