@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 #
 # peer.sh NAME: something to be measured against, as new as this machine's apt can
-# reach, unpacked in the cache and not installed. Prints its directory. 4: it
-# cannot be had here, and why is on standard error.
+# reach, unpacked in the cache and not installed. Prints its directory, and on
+# standard error its packages ("peer: NAME PACKAGE=VERSION..."). 4: it cannot be had
+# here, and why is the last line there.
 #
 #	go		GOROOT
 #	mimalloc	usr/lib, usr/include
@@ -65,4 +66,5 @@ if [ "$name" = go ]; then
 	dir=$(echo "$dir"/usr/lib/go-*)
 	[ -x "$dir/bin/go" ] || die "no Go in $packages"
 fi
+echo "peer: $name $packages" >&2
 printf '%s\n' "$dir"

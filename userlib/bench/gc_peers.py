@@ -4,73 +4,45 @@
 
 	gc_peers.py NAME=PROGRAM... -- [-r ROUNDS] [ROW[:ARGUMENT]...]
 
-For each row and each figure of it the median of each peer, the spread (half of
-the middle half, in percent of it), and the first one's ratio to each of the
-others, the median of the ratios within rounds. The peer called hybrid marks
-while the program runs; the one called floor has no collector.
+For each row and each figure of it each peer's, and the first one's ratio to each of
+the others (bench.py says how). The peer called hybrid marks while the program runs;
+the one called floor has no collector.
 """
-import argparse
-import os
 import statistics
-import subprocess
-import sys
 
-from malloc_bench import spread
+from bench import Bench, environment, run, spread
 
 ROWS = ["trees:18", "trees:20", "gcbench", "map:20", "live:1024:30000000",
         "requests:1024:6000000", "drop:512"]
+COUNTS = ("nodes", "steps")	# they say what was done, not how fast
 
 
 def once(name, program, row):
-    env = {k: v for k, v in os.environ.items()
-           if k not in ("BURROW", "BURROW_GC", "GOGC", "GODEBUG", "LD_PRELOAD")}
-    env.setdefault("BURROW_MODE", "user")
-    if name == "hybrid":
-        env["BURROW_BENCH_HYBRID"] = "1"
-    out = subprocess.run([program] + row.split(":"), env=env, check=True,
-                         capture_output=True, text=True)
-    if out.stderr:
-        sys.exit(f"{program}: {out.stderr}")
-    return {k: float(v) for k, v in
-            (line.split() for line in out.stdout.splitlines())}
+    more = {"BURROW_BENCH_HYBRID": "1"} if name == "hybrid" else {}
+    out = run([program] + row.split(":"), environment(**more))
+    return {k: float(v) for k, v in (line.split() for line in out.splitlines())}
 
 
-def measure(peers, row, rounds):
-    names = [n for n in peers if n != "floor" or row[0] in "lr"]
-    got = {name: [] for name in names}
-    for i in range(rounds):
-        for name in names[i % len(names):] + names[:i % len(names)]:
-            got[name].append(once(name, peers[name], row))
-    return got
-
-
-def tell(row, got):
-    ours, *others = got
-    for figure in got[ours][0]:
+def tell(bench, row):
+    names = [n for n in bench.peers if n != "floor" or row[0] in "lr"]
+    got = bench.turns(names, lambda n: once(n, bench.peers[n], row))
+    for figure in next(iter(got.values()))[0]:
+        values = {name: [one[figure] for one in v] for name, v in got.items()}
+        ratios = bench.compare(row, figure, values, figure)
         text = f"{row:22} {figure:14}"
-        told = figure not in ("nodes", "steps")
-        for name, runs in got.items():
-            values = [run[figure] for run in runs]
-            text += f"  {name} {statistics.median(values):.1f}"
-            text += f" ±{spread(values):.0f}" if told else ""
-        for name in others:
-            pairs = [(a[figure], b[figure])
-                     for a, b in zip(got[ours], got[name]) if b[figure]]
-            if pairs and told:
-                ratio = statistics.median(a / b for a, b in pairs)
-                text += f"  {ratio:5.2f} of {name}"
+        for name, v in values.items():
+            text += f"  {name} {statistics.median(v):.1f}"
+            text += "" if figure in COUNTS else f" ±{spread(v):.0f}"
+        for name, ratio in ratios.items():
+            if ratio.known and figure not in COUNTS:
+                text += f"  {ratio.of(name)}"
         print(text, flush=True)
 
 
 def main():
-    cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    peers = dict(arg.split("=", 1) for arg in sys.argv[1:cut])
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-r", "--rounds", type=int, default=5)
-    parser.add_argument("rows", nargs="*")
-    args = parser.parse_intermixed_args(sys.argv[cut + 1:])
-    for row in args.rows or ROWS:
-        tell(row, measure(peers, row, args.rounds))
+    bench = Bench(__doc__, rounds=5)
+    for row in bench.rows or ROWS:
+        tell(bench, row)
 
 
 main()

@@ -7,14 +7,20 @@ top=$here/../..
 flags=(-O2 -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Werror -Wno-unused-parameter -pthread)
 peers=()
 
-# NAME: where it is unpacked, in $dir, or a line that says why it is not here
+# NAME: where it is unpacked, in $dir, or a line that says why it is not here. What it
+# is goes to BENCH_PEERS, for the results (bench.py).
 peer()
 {
 	local log
 
 	log=$(mktemp)
 	dir=$("$top/selftests/scripts/peer.sh" "$1" 2>"$log")
-	[ -n "$dir" ] || echo "# $1 is not here: $(tail -n 1 "$log")"
+	if [ -n "$dir" ]; then
+		export BENCH_PEERS="${BENCH_PEERS:+$BENCH_PEERS
+}$1: $(sed -n "s/^peer: $1 //p" "$log")"
+	else
+		echo "# $1 is not here: $(tail -n 1 "$log")"
+	fi
 	rm -f "$log"
 	[ -n "$dir" ]
 }
