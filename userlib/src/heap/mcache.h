@@ -60,7 +60,7 @@
 #define BW_TINY_BLOCK	16U
 #define BW_STASH_SLOTS	62U
 #define BW_STASH_BYTES	16384U	/* of slots in one */
-#define BW_ZERO_INLINE	64U	/* bytes */
+#define BW_ZERO_INLINE	128U	/* bytes */
 #define BW_NR_SHELVES	(BURROW_KIND_MANUAL * BURROW_NR_CLASSES)
 
 /**
@@ -270,9 +270,19 @@ static __always_inline void mcache_zero(char *p, size_t size)
 	memset(p, 0, 16);
 	if (size == 16)
 		return;
+	memset(p + 16, 0, 16);
+	if (size == 32)
+		return;
+	memset(p + 32, 0, 16);
+	if (size == 48)
+		return;
+	memset(p + 48, 0, 16);
+	if (likely(size == 64))
+		return;
+	memset(p + 64, 0, 16);
 	memset(p + size - 16, 0, 16);
-	if (size > 32) {
-		memset(p + 16, 0, 16);
+	if (size > 96) {
+		memset(p + 80, 0, 16);
 		memset(p + size - 32, 0, 16);
 	}
 }
