@@ -96,6 +96,22 @@ vm_tell()
 	say "vm $kernel: $p passed, $f failed, $s skipped"
 }
 
+# libburrow and libburrow-malloc in one process open one device (oneheap.c).
+one_heap()
+{
+	local how="timeout=60 BURROW_MODE=kernel BURROW=window=1G"
+	local malloc=/lib/libburrow-malloc.so.0 lib=/lib/libburrow.so.0
+	local late=GLIBC_TUNABLES=glibc.rtld.optional_static_tls=16384
+
+	echo "$how $out/oneheap/so-malloc"
+	echo "$how $out/oneheap/malloc-so"
+	echo "$how LD_PRELOAD=$malloc $out/oneheap/so"
+	echo "$how LD_PRELOAD=$malloc $out/oneheap/a"
+	echo "$how LD_PRELOAD=$malloc $out/oneheap/plain local:$lib"
+	echo "$how $late $out/oneheap/so local:$malloc"
+	echo "$how $late $out/oneheap/plain local:$lib local:$malloc"
+}
+
 # Every program of the kernel tests, as lines for the rig.
 kernel_tests()
 {
@@ -108,6 +124,7 @@ kernel_tests()
 	echo "timeout=300 $out/static/both /t/sched_parity"
 	# mremap() is another in each of them
 	echo "timeout=300 BURROW_MODE=user $out/static/resize_test"
+	one_heap
 	for t in "$out"/static/*_test; do
 		[ -x "$t" ] && echo "timeout=300 BURROW_MODE=kernel $t"
 	done
@@ -141,6 +158,8 @@ do_guests()
 	# without a debugger core_dump says what it skips
 	for f in "$out/static/parity=/t/parity" \
 		 "$out/static/sched_parity=/t/sched_parity" \
+		 "$out/libburrow.so.0=/lib/libburrow.so.0" \
+		 "$out/libburrow-malloc.so.0=/lib/libburrow-malloc.so.0" \
 		 $(selftests/vm/gdb.sh 2>"$logs/gdb.log"); do
 		vm_files+=(--file "$f")
 	done

@@ -8,6 +8,7 @@
 # Prints TAP.
 set -u
 unset BURROW LD_PRELOAD
+export BURROW_MODE=user
 build=$(realpath "$1")
 results=$2
 lib=$build/libburrow.so

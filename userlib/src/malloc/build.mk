@@ -222,6 +222,9 @@ $(O)/oneheap/libburrow-malloc-other.so: userlib/src/heap/pageheap_process.c
 		$(O)/oneheap/other.o $(bw-so-obj) \
 		$(filter-out %/pageheap_process.o,$(bw-malloc-so-obj-rel))
 
+# For a machine with the module, and a VM: one open device.
+static: $(addprefix $(O)/oneheap/,plain so a so-malloc malloc-so)
+
 .PHONY: check-oneheap
 check-malloc: check-oneheap
 check-oneheap: $(bw-oneheap)
