@@ -78,6 +78,33 @@ static void query(const struct row *r)
 	}
 }
 
+/* @span bytes of room are there, and nothing is taken. */
+static void room(const struct row *r)
+{
+	uint32_t nr = r->units, i;
+
+	for (i = 0; i < nr; i++) {
+		struct burrow_heap_room a = {
+			.size = sizeof(a), .bytes = r->span,
+		};
+
+		if (ioctl(heap.fd, BURROW_IOC_HEAP_ROOM, &a))
+			die("HEAP_ROOM");
+	}
+}
+
+/* In a heap that had none: the first U-words of each page. */
+static double first_spans(const struct row *r)
+{
+	double cost;
+
+	heap_close();
+	heap_make(3, 0, 0);
+	cost = timed(span_alloc_lazy, r);
+	span_free(r);
+	return cost;
+}
+
 static void no_call(const struct row *r)
 {
 	uint32_t nr = spans_of(r), i;
@@ -94,6 +121,19 @@ static void no_call(const struct row *r)
 	{ .name = "alloc of a lazy " n, .unit = "span", \
 	  .units = (double)(tot) / (sp), .span = sp, .total = tot, .batch = b, \
 	  .before = make_lazy, .run = span_alloc, .after = span_free_reclaim }
+/* ... and, from the second time on, their U-words. */
+#define WORDS(b) \
+	{ .name = "alloc of a lazy 8K span x" #b ", with U-words", \
+	  .unit = "span", .units = TOTAL / (8 * K), .span = 8 * K, \
+	  .total = TOTAL, .batch = b, .flags = BURROW_ALLOC_UWORDS, \
+	  .before = make_lazy, .run = span_alloc, .after = span_free_reclaim }
+#define FIRST(n, f) \
+	{ .name = "alloc of the first lazy 8K spans x64" n, .unit = "span", \
+	  .units = TOTAL / (8 * K), .span = 8 * K, .total = TOTAL, \
+	  .batch = 64, .flags = f, .cost = first_spans }
+#define ROOM(n, sp) \
+	{ .name = "HEAP_ROOM of " n, .unit = "call", .units = 2048, \
+	  .span = sp, .total = TOTAL, .run = room }
 #define FREE(n, sp, b, tot) \
 	{ .name = "free of a " n, .unit = "span", \
 	  .units = (double)(tot) / (sp), .span = sp, .total = tot, .batch = b, \
@@ -114,6 +154,13 @@ static const struct row calls[] = {
 	CALL("QUERY", query),
 	EACH(ALLOC),
 	EACH(FREE),
+	ROOM("4K", 4 * K),
+	ROOM("32K", 32 * K),
+	WORDS(1),
+	WORDS(8),
+	WORDS(64),
+	FIRST("", 0),
+	FIRST(", with U-words", BURROW_ALLOC_UWORDS),
 };
 
 void calls_part(void)

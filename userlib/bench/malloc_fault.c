@@ -124,6 +124,32 @@ static void stretch(const struct peer *peer, size_t n)
 	peer->give(p);
 }
 
+/*
+ * Two that do so in turns: each finds the other behind it, and moves. They end here
+ * where neither did: the row would be another.
+ */
+static void race(const struct peer *peer, size_t n)
+{
+	size_t size, moves = 0;
+	char *p[2] = { NULL };
+	unsigned int i;
+
+	for (size = n; size <= TOTAL / 2; size += n)
+		for (i = 0; i < 2; i++) {
+			char *was = p[i];
+
+			p[i] = peer->again(p[i], size);
+			if (!p[i])
+				exit(2);
+			moves += was && was != p[i];
+			touch(p[i] + size - n, n);
+		}
+	if (moves < 4)
+		exit(3);
+	peer->give(p[0]);
+	peer->give(p[1]);
+}
+
 #define PAGES(cycles)	((double)(cycles) * TOTAL / FRAME)
 
 static const struct row {
@@ -143,6 +169,8 @@ static const struct row {
 	{ "grow, shrink and trim, blocks of 32K", ebb, 32768, PAGES(CYCLES) },
 	{ "grow, shrink and trim, blocks of 1M", ebb, 1 << 20, PAGES(CYCLES) },
 	{ "a block that grows by 64K", stretch, 65536, PAGES(1) },
+	{ "two that grow in turns by 64K, and move", race, 65536, PAGES(1) },
+	{ "two that grow in turns by 1M, and move", race, 1 << 20, PAGES(1) },
 };
 
 #define NR_ROWS		(sizeof(rows) / sizeof(*rows))
