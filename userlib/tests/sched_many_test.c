@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* A million Gs that wait: what they cost, that all go on, and are used again. */
+#include <malloc.h>
+
 #include "sched_rig.h"
 
 #define MANY	(RIG_SLOW ? 20000L : 1000000L)
@@ -95,6 +97,8 @@ static void a_run_that_leaves_a_million_gives_their_memory_back(void)
 
 int main(void)
 {
+	/* one more for a thread that reads a file would be 64 MiB */
+	mallopt(M_ARENA_MAX, 1);
 	all = calloc(MANY, sizeof(*all));
 	if (kib("VmRSS:") && all) {
 		TEST(a_million_Gs_wait_and_go_on);
