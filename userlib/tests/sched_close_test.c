@@ -14,8 +14,8 @@
 #include "burrow/time.h"
 #include "sched_rig.h"
 
-#define ROUNDS	(RIG_SLOW ? 10 : 50)
-#define YIELDS	100		/* enough, most often, to begin a call */
+#define ROUNDS	10
+#define YIELDS	20		/* enough, most often, to begin a call */
 #define DEADLINE	(bw_now() + 20000000000ULL)
 
 enum when { NEVER, BEFORE, AFTER };
