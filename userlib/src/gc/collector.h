@@ -213,6 +213,8 @@ void bw_assist(struct bw_collector *c);
 void bw_pacer_begin(struct bw_collector *c);
 /* Bytes that should have been looked into and were not. */
 s64 bw_pacer_debt(struct bw_collector *c);
+/* The heap is far beyond its goal. */
+bool bw_pacer_is_late(const struct bw_collector *c);
 void bw_pacer_init(struct bw_collector *c);
 /* What is alive is known, the world is stopped: the next goal and trigger. */
 void bw_pacer_end(struct bw_collector *c);

@@ -114,9 +114,10 @@ static void scan_waiting(struct bw_collector *c)
 
 /*
  * We have had so much CPU time since @from: sleep, if that is more than our share
- * of what all CPUs had. Nobody waits for us who could not assist.
+ * of what all CPUs had. What we have is for who assists meanwhile.
  */
-static void pace(u64 from, u64 cpu_from)
+static void pace(struct bw_collector *c, struct bw_marker *m, u64 from,
+		 u64 cpu_from)
 {
 	u64 wall = bw_gc_now() - from, cpu = bw_gc_cpu_now() - cpu_from;
 	u64 cpus = max(READ_ONCE(bw_sched.nr_procs), 1U);
@@ -128,7 +129,9 @@ static void pace(u64 from, u64 cpu_from)
 	due = min(due - wall, 1000000UL);
 	ts.tv_sec = 0;
 	ts.tv_nsec = (long)due;
+	marker_end(c, m);
 	nanosleep(&ts, NULL);
+	marker_begin(c, m);
 }
 
 /* A P is idle: one of the gang may have its CPU. Else what it has is for others. */
@@ -157,7 +160,7 @@ static void mark_one(u32 i, void *arg)
 
 		bw_gc_count(c, &m);
 		if (more && !i)
-			pace(from, cpu);
+			pace(c, &m, from, cpu);
 		else if (more)
 			wait_for_idle(c, &m);
 		if (more)
@@ -257,7 +260,8 @@ bool bw_hybrid(struct bw_collector *c)
 
 /*
  * A refill, in a section: as much is to be marked as the pacer wants for what was
- * taken since marking began, less what was marked by then.
+ * taken since marking began, less what was marked by then. Where there is nothing to
+ * be had, and the goal is passed, whoever has it goes first.
  */
 void bw_assist(struct bw_collector *c)
 {
@@ -267,6 +271,13 @@ void bw_assist(struct bw_collector *c)
 
 	if (debt < (s64)ASSIST_LEAST)
 		return;
+	/* all words are in the hands of others: they are to give some */
+	if (!READ_ONCE(c->pool.nr_full)) {
+		WRITE_ONCE(c->pool.hungry, 1);
+		if (bw_pacer_is_late(c))
+			sched_yield();
+		return;
+	}
 	bw_work_enter(&c->pool);
 	if (READ_ONCE(c->pool.nr_full) &&
 	    bw_marker_init(&m, c->h, &c->pool, true)) {

@@ -249,6 +249,7 @@ static __attribute__((noinline)) void share(struct bw_marker *m)
 	m->top -= n;
 	b->nr = n;
 	bw_work_put(m->pool, b);
+	WRITE_ONCE(m->pool->hungry, 0);
 }
 
 void bw_marker_take(struct bw_marker *m, struct bw_workbuf *b)
@@ -335,6 +336,13 @@ static __always_inline bool drain_some(struct bw_marker *m, bool shared)
 	return n == LOOK_EVERY;
 }
 
+/* Others would have words, and there are none. */
+static __always_inline bool is_wanted(const struct bw_workpool *p)
+{
+	return (READ_ONCE(p->nr_waiting) || READ_ONCE(p->hungry)) &&
+	       !READ_ONCE(p->nr_full);
+}
+
 BW_NO_SANITIZE bool bw_mark_drain(struct bw_marker *m, u64 budget)
 {
 	u64 end = m->scanned + budget;
@@ -350,8 +358,7 @@ BW_NO_SANITIZE bool bw_mark_drain(struct bw_marker *m, u64 budget)
 			return true;
 		if (m->scanned >= end)
 			break;
-		if (unlikely(READ_ONCE(m->pool->nr_waiting)) &&
-		    !READ_ONCE(m->pool->nr_full))
+		if (unlikely(is_wanted(m->pool)))
 			share(m);
 	}
 	/* what is waited for is in no buffer: it is done with */

@@ -91,6 +91,11 @@ s64 bw_pacer_debt(struct bw_collector *c)
 	return (taken * c->pacer.ratio >> 10) - (s64)READ_ONCE(c->scanned);
 }
 
+bool bw_pacer_is_late(const struct bw_collector *c)
+{
+	return READ_ONCE(c->h->gc.live) / 9 * 8 > READ_ONCE(c->pacer.goal);
+}
+
 void bw_pacer_renew(struct bw_collector *c)
 {
 	struct bw_pacer *p = &c->pacer;

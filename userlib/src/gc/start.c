@@ -232,7 +232,7 @@ void bw_collector_due(struct bw_mheap *h)
 		return;
 	if (was == READ_ONCE(c->done))
 		ask(c, was);
-	else if (READ_ONCE(h->gc.live) / 9 * 8 > READ_ONCE(c->pacer.goal))
+	else if (bw_pacer_is_late(c))
 		sched_yield();
 }
 

@@ -45,6 +45,7 @@ struct bw_workbuf {
  * @nr_full:	how many are in @full				[lock, atomic]
  * @nr_out:	takers that are not idle (W1)				[lock]
  * @nr_waiting:	that sleep until there is work			[lock, atomic]
+ * @hungry:	somebody wanted to help and found no buffer		[atomic]
  * @nr_made:	buffers there are					[lock]
  * @max:	how many there may be					[const]
  * @over:	W1: there is no work and nobody who could make some	[lock]
@@ -58,6 +59,7 @@ struct bw_workpool {
 	u32 nr_full;
 	u32 nr_out;
 	u32 nr_waiting;
+	u32 hungry;
 	u32 nr_made;
 	u32 max;
 	bool over;
