@@ -65,6 +65,32 @@ static void slices_child(void *arg)
 	EXPECT(c->scavenger.given < 6 * MIB);
 }
 
+/* As if there were so many Ps. */
+static void procs_child(void *arg)
+{
+	static const u32 procs[] = { 2, 4, 1000 }, times[] = { 49, 24, 1 };
+	u64 cpu, rest;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(procs); i++) {
+		bw_mheap_retain(lazy_heap(), 0, bw_gc_now());
+		bw_sched.nr_procs = procs[i];
+		cpu = c->scavenger.cpu;
+		rest = c->scavenger.rest;
+		c->scavenger.next = 0;
+		EXPECT(bw_scavenge_some(c));
+		EXPECT(c->scavenger.cpu > cpu);
+		EXPECT(c->scavenger.rest - rest ==
+		       times[i] * (c->scavenger.cpu - cpu));
+	}
+	bw_sched.nr_procs = 0;
+}
+
+static void with_more_Ps_it_may_have_more(void)
+{
+	in_child(procs_child);
+}
+
 static void a_slice_is_followed_by_99_times_as_much_rest(void)
 {
 	in_child(slices_child);
@@ -218,6 +244,7 @@ int main(void)
 {
 	setenv("BURROW_GC", "100", 1);
 	TEST(a_slice_is_followed_by_99_times_as_much_rest);
+	TEST(with_more_Ps_it_may_have_more);
 	TEST(it_ends_when_all_is_given_back);
 	TEST(what_the_goal_will_need_stays);
 	TEST(who_puts_a_span_asks_for_it_and_does_not_wait);

@@ -15,7 +15,7 @@
  * who frees by hand. What is beyond that goes in slices.
  *
  * V1. A slice that took so much CPU time is followed by 99 times as much in which
- *     there is none: 1% of a CPU.
+ *     there is none, or with more Ps by less: 1% of what they may have.
  * V2. No slice while there is a cycle, or a fork (Z2 in start.c).
  * V3. When there is nothing to give, and will be nothing by itself, the thread
  *     sleeps until somebody asks.
@@ -25,9 +25,9 @@
  */
 #include "base/futex.h"
 #include "collector.h"
+#include "sched/sched.h"
 
 #define SLICE		(4UL << 20)
-#define REST		99U		/* of 100 */
 
 void bw_scavenge_begin(struct bw_collector *c)
 {
@@ -40,10 +40,18 @@ void bw_scavenge_begin(struct bw_collector *c)
 	WRITE_ONCE(c->h->gc.scavenger, 1);
 }
 
+/* V1 */
+static u64 rest_after(u64 cpu)
+{
+	u64 procs = max(READ_ONCE(bw_sched.nr_procs), 1U);
+
+	return cpu * 100 / min(procs, 50UL) - cpu;
+}
+
 u64 bw_scavenge_some(struct bw_collector *c)
 {
 	struct bw_scavenger *s = &c->scavenger;
-	u64 now = bw_gc_now(), cpu = bw_gc_cpu_now(), bytes, got = 0;
+	u64 now = bw_gc_now(), cpu = bw_gc_cpu_now(), bytes, rest, got = 0;
 	bool later;
 
 	if (!READ_ONCE(c->h->gc.scavenger))
@@ -56,11 +64,11 @@ u64 bw_scavenge_some(struct bw_collector *c)
 	if (bytes)
 		got = bw_mheap_give(c->h, min(bytes, SLICE));
 	cpu = bw_gc_cpu_now() - cpu;
+	rest = rest_after(cpu);
 	WRITE_ONCE(s->given, s->given + got);
 	WRITE_ONCE(s->cpu, s->cpu + cpu);
-	WRITE_ONCE(s->rest, s->rest + cpu * REST);
-	/* V1 */
-	s->next = bw_gc_now() + cpu * REST;
+	WRITE_ONCE(s->rest, s->rest + rest);
+	s->next = bw_gc_now() + rest;
 	if (got)
 		return s->next;
 	return later ? max(s->next, now + BW_DECAY_NS) : 0;
