@@ -5,6 +5,8 @@
  *	gc_bench trees DEPTH	binary-trees, results checked: ns a node, RSS
  *	gc_bench mark		MB a core marks in a ms, random and in order
  *	gc_bench store		ns a bw_set(), marking or not
+ *	gc_bench alloc MIB	ns of CPU time an object of 64 bytes, marking or
+ *				not, with so many MiB alive
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -243,6 +245,59 @@ static int run_store(void)
 	return 0;
 }
 
+/**
+ * struct rate - of allocation						[alloc()]
+ */
+struct rate {
+	double ms;
+	long nr;
+};
+
+static struct node *filled;
+static long alive_mib;
+
+static struct node *fill(int depth)
+{
+	struct node *n = bw_new(node);
+
+	if (depth) {
+		bw_set(&n->a, fill(depth - 1));
+		bw_set(&n->b, fill(depth - 1));
+	}
+	return n;
+}
+
+/* What began while marking and ended while marking, and what did neither. */
+static int alloc(void *arg)
+{
+	struct node **ring = bw_alloc(4096 * sizeof(*ring));
+	struct rate rate[2] = { { 0 } };
+	long i, k, some = 2000;
+	int depth = 0;
+
+	while ((2L << depth) * 64 < alive_mib << 20)
+		depth++;
+	filled = fill(depth);
+	for (k = 0; k < 15000; k++) {
+		uint32_t on = __atomic_load_n(&bw_barrier_on, __ATOMIC_RELAXED);
+		double ms = clock_ms(CLOCK_THREAD_CPUTIME_ID);
+
+		for (i = 0; i < some; i++)
+			bw_set(&ring[(k * some + i) % 4096], bw_new(node));
+		ms = clock_ms(CLOCK_THREAD_CPUTIME_ID) - ms;
+		if (on != __atomic_load_n(&bw_barrier_on, __ATOMIC_RELAXED))
+			continue;
+		rate[on].ms += ms;
+		rate[on].nr += some;
+	}
+	for (i = 0; i < 2; i++)
+		printf("%s %.1f ns an object, %.1f million a second of CPU time (%ld)\n",
+		       i ? "marking " : "resting ",
+		       rate[i].ms * 1e6 / (double)rate[i].nr,
+		       (double)rate[i].nr / rate[i].ms / 1e3, rate[i].nr);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 2 && !strcmp(argv[1], "trees"))
@@ -251,6 +306,11 @@ int main(int argc, char **argv)
 		return run_mark();
 	if (argc > 1 && !strcmp(argv[1], "store"))
 		return run_store();
-	fprintf(stderr, "gc_bench trees DEPTH | mark | store\n");
+	if (argc > 2 && !strcmp(argv[1], "alloc")) {
+		alive_mib = atol(argv[2]);
+		bw_barriers_used();
+		return bw_run(alloc, NULL);
+	}
+	fprintf(stderr, "gc_bench trees DEPTH | mark | store | alloc MIB\n");
 	return 2;
 }
