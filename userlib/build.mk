@@ -7,6 +7,7 @@
 #@ check-examples	what the examples print, httpd and kvd with clients of all kinds
 #@ check-parity-host	the parity scripts; BURROW_MODE=user|kernel chooses
 #@ barriers FILES='a.c'	shows which plain stores into objects should be barriers
+#@ check-gc-mutants	leaves out rules of the collector; the tests have to find each
 #@ check-barriers	the script that does it (coccinelle)
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
@@ -359,7 +360,7 @@ bw-sched-guests := sched_stress_test sched_exit_test sched_slot_test \
 # BURROW_MODE=kernel stress_test.
 bw-both-modes := $(bw-sched-guests) parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
-	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test leak_test \
+	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test gc_rules_test leak_test \
 	bulk_test resize_test map_model_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
@@ -408,6 +409,10 @@ check-lib: check-malloc check-examples lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
 		$(RESULTS)/lib-gdb-sched.tap
 	@sh userlib/tests/memcheck.sh $(O)/memcheck_target \
 		$(abspath $(bw-malloc-so)) $(RESULTS)/lib-memcheck.tap
+
+.PHONY: check-gc-mutants
+check-gc-mutants:
+	@sh userlib/tests/gc_mutants.sh $(O)/gc-mutants
 
 .PHONY: check-barriers barriers
 check-barriers:
@@ -566,6 +571,7 @@ bench-gc: $(O)/bench/gc_bench
 	@BURROW_GC=100 $< trees 18
 	@$< mark
 	@$< store
+	@$< alloc 256
 
 # BENCH_GC='-r 3 trees:18' chooses. Peers come into the cache; what cannot be had
 # is left out, with the reason. Rows with 1 GiB alive take 3 GiB of memory.

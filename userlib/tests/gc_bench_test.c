@@ -218,9 +218,43 @@ static void threads_come_and_go_while_there_are_cycles(void)
 	in_run(passers_main);
 }
 
+/**
+ * struct heir - what a child looks at
+ */
+struct heir {
+	const struct tree *kept;
+	struct seen before;
+};
+
+/* In a run of its own: nothing is collected, whoever asks for it. */
+static int heir_main(void *arg)
+{
+	const struct heir *h = arg;
+	struct seen s = { 0 };
+	u32 cycles = bw_collector.nr;
+
+	bottom_up(8);
+	bw_gc();
+	look(bottom_up(6), &s);
+	if (s.nr != size_of(6) || bw_collector.nr != cycles)
+		return 2;
+	s = (struct seen){ 0 };
+	look(h->kept, &s);
+	return !!memcmp(&h->before, &s, sizeof(s));
+}
+
+static int heir(const struct tree *kept, const struct seen *before, bool runs)
+{
+	struct heir h = { kept, *before };
+
+	if (runs && bw_after_fork())
+		return 3;
+	return runs ? bw_run(heir_main, &h) : heir_main(&h);
+}
+
 static int forks_main(void *arg)
 {
-	struct seen before = { 0 }, s;
+	struct seen before = { 0 };
 	struct tree *kept = bottom_up(LONG);
 	u32 i, n = SLOW ? 4 : 20;
 	int status = -1;
@@ -233,11 +267,8 @@ static int forks_main(void *arg)
 		bottom_up(8);
 		bw_yield();
 		pid = fork();
-		if (!pid) {
-			s = (struct seen){ 0 };
-			look(kept, &s);
-			_exit(!!memcmp(&before, &s, sizeof(s)));
-		}
+		if (!pid)
+			_exit(heir(kept, &before, i % 2));
 		if (!EXPECT(pid > 0))
 			break;
 		bw_block_begin();

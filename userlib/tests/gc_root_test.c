@@ -8,23 +8,34 @@ static void *volatile in_data;
 static __thread void *volatile in_tls;
 static u64 secrets[8];
 
+/* No neighbour is kept in its place, whose end is its start. */
+static u64 alone(void)
+{
+	u64 secret;
+
+	secret_of(32);
+	secret = secret_of(32);
+	secret_of(32);
+	return secret;
+}
+
 static __attribute__((noinline)) void spread(u64 **on_stack)
 {
 	u64 **heap, *registered = NULL;
 
-	secrets[0] = secret_of(32);
+	secrets[0] = alone();
 	in_data = (void *)(uintptr_t)~secrets[0];
-	secrets[1] = secret_of(32);
+	secrets[1] = alone();
 	in_tls = (void *)(uintptr_t)~secrets[1];
-	secrets[2] = secret_of(32);
+	secrets[2] = alone();
 	*on_stack = (u64 *)(uintptr_t)~secrets[2];
 	heap = bw_alloc(64);
-	secrets[3] = secret_of(32);
+	secrets[3] = alone();
 	heap[3] = (u64 *)(uintptr_t)~secrets[3];
 	on_stack[1] = (u64 *)heap;
-	secrets[4] = secret_of(32);
+	secrets[4] = alone();
 	EXPECT(!bw_pin((void *)(uintptr_t)~secrets[4]));
-	secrets[5] = secret_of(32);
+	secrets[5] = alone();
 	registered = (u64 *)(uintptr_t)~secrets[5];
 	heap = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

@@ -7,20 +7,21 @@
  */
 #include <sys/mman.h>
 
+#include "burrow/chan.h"
 #include "gc_rig.h"
 
-#define SLOTS	64U
 #define ROOTS	64U
 #define CYCLES	(SLOW ? 10U : 30U)	/* at least */
 #define WAITERS	20U
 #define LATE_GS	30U
+#define CHAN_CAP 64U
 #define BALLAST	(SLOW ? 20000U : 200000U)
 
-enum rule { ROOT, FREE, TINY, LARGE, WEAK, WAIT, LATE, NR_RULES };
+enum rule { ROOT, FREE, TINY, LARGE, CHAN, WEAK, WAIT, LATE, NR_RULES };
 
 static const char *const rule_name[NR_RULES] = {
 	"a plain store to a root", "bw_free()", "tiny objects",
-	"a large object", "a weak reference", "a stack that waits", "a G that is made",
+	"a large object", "a channel", "a weak reference", "a stack that waits", "a G that is made",
 };
 
 static u32 nr_cycles, nr_running, over;
@@ -51,6 +52,21 @@ static bool done(enum rule r, bool good)
 static void leave(void)
 {
 	fetch_add_relaxed(&nr_running, (u32)-1);
+}
+
+struct link;
+
+/* The last of a long list has the only pointer to it: it is looked at late. */
+struct box {
+	struct bw_chan *chan;
+	struct link *chain;
+};
+
+static u64 box_secret;
+
+static inline struct box *far_box(void)
+{
+	return (struct box *)(uintptr_t)~box_secret;
 }
 
 static struct node *in_data[ROOTS];
@@ -105,33 +121,57 @@ static void wait_a_while(u64 n)
 		bw_yield();
 }
 
-#define CHAIN	30U
+#define CHAIN	20U
 #define HELD	12U
 
-static __attribute__((noinline)) struct node *chain_make(void)
+/* Of a size that nobody else has: what is freed is what is taken next. */
+struct link {
+	struct link *next;
+	u64 id;
+	u64 pad[4];
+};
+
+BW_TYPE(link, struct link, next);
+
+static struct link *link_make(u64 id)
 {
-	struct node *head = NULL, *n;
+	struct link *l = bw_new(link);
+
+	l->id = id;
+	l->pad[3] = ~id;
+	return l;
+}
+
+static bool link_is_good(const struct link *l)
+{
+	return l->pad[3] == ~l->id;
+}
+
+static __attribute__((noinline)) void chain_make(struct link **slot)
+{
+	struct link *head = NULL, *l;
 	u32 i;
 
 	for (i = 0; i < CHAIN; i++) {
-		n = node_make(i);
+		l = link_make(i);
 		/* nobody knows it yet: a plain store will do */
-		n->next = head;
-		head = n;
+		l->next = head;
+		head = l;
 	}
-	return head;
+	bw_set(slot, head);
 }
 
 /* Only the first is ever noted. */
-static __attribute__((noinline)) bool chain_free(struct node *n)
+static __attribute__((noinline)) bool chain_free(void)
 {
-	struct node *next;
+	struct link *l = far_box()->chain, *next;
 	bool good = true;
 
-	for (; n; n = next) {
-		next = n->next;
-		good &= is_good(n);
-		bw_free(n);
+	bw_set(&far_box()->chain, NULL);
+	for (; l; l = next) {
+		next = l->next;
+		good &= link_is_good(l);
+		bw_free(l);
 	}
 	return good;
 }
@@ -139,30 +179,42 @@ static __attribute__((noinline)) bool chain_free(struct node *n)
 /* What is made where something was freed meanwhile, and is on a stack alone. */
 static void free_actor(void *arg)
 {
-	struct node **slot = bw_alloc(SLOTS * sizeof(*slot));
 	u64 seed = 2, r;
 	bool good;
 	u32 i;
 
 	do {
-		struct node *volatile held[HELD];
-		struct node *n;
+		struct link *volatile held[HELD], *dead = NULL;
 
 		r = rig_random(&seed);
-		n = slot[r % SLOTS];
-		bw_set(&slot[r % SLOTS], NULL);
-		good = chain_free(n);
+		good = chain_free();
 		for (i = 0; i < HELD; i++)
-			held[i] = node_make(r + i);
-		wait_a_while(r >> 32 & 7);
+			held[i] = link_make(r + i);
+		for (i = 0; i < 3; i++) {
+			wait_a_while(r >> (32 + 3 * i) & 7);
+			/* what is gone is somebody else's then */
+			chain_make(&dead);
+		}
 		for (i = 0; i < HELD; i++)
-			good &= is_good(held[i]) && held[i]->id == r + i;
-		bw_set(&slot[r % SLOTS], chain_make());
+			good &= link_is_good(held[i]) && held[i]->id == r + i;
+		chain_make(&far_box()->chain);
+		wipe();
+		wait_a_while(r >> 48 & 7);
 	} while (!done(FREE, good));
 	leave();
 }
 
-/* The other half of a block may have been there when marking began. */
+static __attribute__((noinline)) void tiny_drop(u32 n)
+{
+	u64 *p;
+
+	while (n--) {
+		p = bw_alloc_noscan(8);
+		*p = ~0ULL;
+	}
+}
+
+/* The other half of its block was there when marking began, perhaps, and is dead. */
 static void tiny_actor(void *arg)
 {
 	u64 seed = 3, r;
@@ -174,11 +226,16 @@ static void tiny_actor(void *arg)
 
 		r = rig_random(&seed);
 		for (i = 0; i < HELD; i++) {
+			tiny_drop(1 + (r >> i & 1));
+			wait_a_while(r >> (20 + i) & 1);
 			held[i] = bw_alloc_noscan(8);
 			*held[i] = r + i;
-			wait_a_while(r >> (2 * i) & 1);
 		}
-		wait_a_while(r >> 32 & 3);
+		/* what is gone is somebody else's soon */
+		for (i = 0; i < 4; i++) {
+			wait_a_while(r >> (40 + 2 * i) & 3);
+			tiny_drop(100);
+		}
 		for (i = 0; i < HELD; i++)
 			good &= *held[i] == r + i;
 	} while (!done(TINY, good));
@@ -202,6 +259,47 @@ static void large_actor(void *arg)
 		wait_a_while(r >> 32 & 7);
 		good = is_good(p[BIG / 8 - 1]) && p[BIG / 8 - 1]->id == r;
 	} while (!done(LARGE, good));
+	leave();
+}
+
+static __attribute__((noinline)) void chan_send(struct node *n)
+{
+	bw_chan_send(far_box()->chan, &n);
+}
+
+static __attribute__((noinline)) struct node *chan_recv(void)
+{
+	struct node *n = NULL;
+
+	bw_chan_recv(far_box()->chan, &n);
+	return n;
+}
+
+/* Nodes go through a channel that is looked at late, and wait on a stack. */
+static void chan_actor(void *arg)
+{
+	struct node *volatile held[HELD];
+	u64 seed = 6, r;
+	bool good = true;
+	u32 i;
+
+	for (i = 0; i < CHAN_CAP + HELD; i++) {
+		held[i % HELD] = node_make(i);
+		if (i < CHAN_CAP)
+			chan_send(held[i % HELD]);
+	}
+	do {
+		r = rig_random(&seed);
+		for (i = 0; i < HELD; i++) {
+			struct node *n = chan_recv();
+
+			good &= is_good(n) && is_good(held[i]);
+			chan_send(held[i]);
+			held[i] = n;
+		}
+		wipe();
+		wait_a_while(r & 3);
+	} while (!done(CHAN, good));
 	leave();
 }
 
@@ -295,12 +393,16 @@ static bool all_did(void)
 /* So much to be marked that Gs run many times meanwhile. */
 static struct node *ballast_make(void)
 {
+	struct box *box = bw_alloc(sizeof(*box));
 	struct node *list = NULL, *n;
 	u32 i;
 
+	bw_set(&box->chan, bw_chan_make_ptr(CHAN_CAP));
+	box_secret = hide(box);
 	for (i = 0; i < BALLAST; i++) {
 		n = node_make(i);
 		n->next = list;
+		n->other = list ? NULL : (struct node *)(void *)box;
 		list = n;
 	}
 	return list;
@@ -309,8 +411,8 @@ static struct node *ballast_make(void)
 static int actors_main(void *arg)
 {
 	static void (*const actor[])(void *arg) = {
-		roots_actor, free_actor, tiny_actor, large_actor, weak_actor,
-		late_actor,
+		roots_actor, free_actor, tiny_actor, large_actor, chan_actor,
+		weak_actor, late_actor,
 	};
 	struct node *ballast = ballast_make();
 	u32 i;
