@@ -15,6 +15,7 @@
 #@ bench-lang	channels, select and locks beside Go's (downloads)
 #@ bench-time	what timers cost, and how late they are
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
+#@ bench-servers	kvd against redis-server, httpd against net/http and nginx (downloads)
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
 #@ bench-gc	binary-trees, marking and barriers of the collector
 #@ bench-gc-peers	the collector beside Go's and bdwgc (downloads)
@@ -448,7 +449,7 @@ examples: $(O)/examples/hello $(O)/examples/ring $(O)/examples/trees \
 	$(O)/examples/fanin
 
 # Servers, and the small ones that are one file each.
-bw-examples := pipeline sieve timeouts workers connpool_demo
+bw-examples := pipeline sieve timeouts workers connpool_demo lru
 bw-httpd-src := userlib/examples/httpd.c userlib/examples/serve.c
 bw-kvd-src := $(wildcard userlib/examples/kvd/*.c) userlib/examples/serve.c
 -include $(bw-httpd-src:%.c=$(O)/rel/%.d) $(bw-kvd-src:%.c=$(O)/rel/%.d)
@@ -521,6 +522,11 @@ $(O)/bench/lang_bench: $(O)/rel/userlib/bench/lang_bench.o $(O)/libburrow.a
 .PHONY: bench-lang
 bench-lang: $(O)/bench/lang_bench
 	@userlib/bench/lang_bench.sh $(O)/bench $< $(BENCH_LANG)
+
+# BENCH_SERVERS='-r 3' is a short run. Peers that are not installed are left out.
+.PHONY: bench-servers
+bench-servers: $(O)/examples/kvd $(O)/examples/httpd
+	@userlib/bench/servers_bench.sh $(O)/bench $(O)/examples $(BENCH_SERVERS)
 
 .PHONY: bench-time bench-net
 bench-time: $(O)/bench/time_bench

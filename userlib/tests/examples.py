@@ -30,6 +30,7 @@ PRINTS = [
     ("connpool_demo", "100 users: all served, never more than 3 open: true\n"
      "one more, while all are in use: Connection timed out\n"
      "kept open: 2\nopen when those were too old: 1\n"),
+    ("lru 3", "2 makes room\n3 makes room\n1: 1\n2: -1\n3: -1\n4: 16\n5: 25\n"),
     ("ring 50 20", None),
     ("fanin 5 3", "3 receivers got 2502500\n"),
     ("trees 10", None),
@@ -263,7 +264,7 @@ def kvd_bad(server):
     return problem
 
 
-def kvd_random_one(server, me, rounds, problems):
+def kvd_random_one(server, me, rounds, together, problems):
     """Pipelines of random requests about keys of one's own, and one of all."""
     r = random.Random(me)
     model = {}
@@ -302,26 +303,37 @@ def kvd_random_one(server, me, rounds, problems):
         s.sendall(ask[cut:])
         if read_exactly(s, len(want)) != want:
             problems.append("client %d: a reply is not what it should be" % me)
+            together.abort()
             return
-    s.sendall(request("INCR", "all") * 100)
-    read_exactly(s, 100)
-    s.sendall(request("QUIT"))
-    read_all(s)
+    # all of them at the same time, on the same key
+    together.wait(LONG)
+    for _ in range(rounds):
+        s.sendall(request("INCR", "all") * 200)
+        got = b""
+        while got.count(b"\n") < 200:
+            more = s.recv(65536)
+            if not more:
+                problems.append("client %d: it was cut off" % me)
+                return
+            got += more
 
 
 def kvd_random(server, rounds):
     problems = []
-    server.connect().sendall(request("FLUSHALL"))
+    together = threading.Barrier(4)
+    s = server.connect()
+    s.sendall(request("FLUSHALL"))
+    read_exactly(s, len(OK))
     threads = [threading.Thread(target=kvd_random_one,
-                                args=(server, i, rounds, problems))
+                                args=(server, i, rounds, together, problems))
                for i in range(4)]
     for t in threads:
         t.start()
     for t in threads:
         t.join()
-    s = server.connect()
     s.sendall(request("GET", "all"))
-    if read_exactly(s, 9) != bulk("400"):
+    want = bulk(4 * 200 * rounds)
+    if not problems and read_exactly(s, len(want)) != want:
         problems.append("increments were lost")
     return "\n".join(problems)
 
