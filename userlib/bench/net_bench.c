@@ -10,7 +10,9 @@
  * thread with an epoll loop of its own, which sends 64 bytes on every connection
  * and again whenever they have come back. A line for each server: round trips a
  * second, the least, the median and the most, and the median of its ratio to the
- * first server of the same round.
+ * first server of the same round; then the server's CPU time for a round trip, in
+ * us, the median, and of its ratios. That one says something on a machine that
+ * has other work, too.
  */
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -21,6 +23,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,14 +166,33 @@ static int client_connect(int port, int i)
 	return fd;
 }
 
-/* Round trips a second. */
-static double client(int port, int conns, double duration)
+/* CPU time of a process, in us. */
+static double cpu_of(pid_t pid)
+{
+	struct timespec ts;
+	clockid_t id;
+
+	if (clock_getcpuclockid(pid, &id) || clock_gettime(id, &ts))
+		fail("clock");
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/**
+ * struct result - of a server in a round, or of all rounds in order
+ * @rate:	round trips a second
+ * @cpu:	the server's CPU time for one, us
+ */
+struct result {
+	double rate, cpu;
+};
+
+static struct result client(pid_t server, int port, int conns, double duration)
 {
 	int *fd = calloc((size_t)conns, sizeof(*fd));
 	int ep = epoll_create1(0), i, nr;
 	struct epoll_event ev[64];
 	char buf[BYTES] = "";
-	double from, warm;
+	double from, warm, cpu = 0;
 	long n = 0;
 
 	for (i = 0; i < conns; i++) {
@@ -183,8 +205,10 @@ static double client(int port, int conns, double duration)
 	warm = seconds() + duration / 4;
 	from = warm;
 	while (seconds() < warm + duration) {
-		if (!n)
+		if (!n) {
 			from = seconds();
+			cpu = cpu_of(server);
+		}
 		nr = epoll_wait(ep, ev, 64, 100);
 		for (i = 0; i < nr; i++)
 			if (recv(ev[i].data.fd, buf, BYTES, MSG_WAITALL) !=
@@ -194,11 +218,12 @@ static double client(int port, int conns, double duration)
 			n += nr;
 	}
 	duration = seconds() - from;
+	cpu = cpu_of(server) - cpu;
 	for (i = 0; i < conns; i++)
 		close(fd[i]);
 	close(ep);
 	free(fd);
-	return (double)n / duration;
+	return (struct result){ (double)n / duration, cpu / (double)n };
 }
 
 static int by_value(const void *a, const void *b)
@@ -208,7 +233,39 @@ static int by_value(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static double got[MAX_SERVERS][MAX_ROUNDS], ratio[MAX_SERVERS][MAX_ROUNDS];
+static struct result got[MAX_SERVERS][MAX_ROUNDS];
+
+static double at(const struct result *r, bool is_cpu)
+{
+	return is_cpu ? r->cpu : r->rate;
+}
+
+/* Of the results of server @s, or their ratios to the first one's, in order. */
+static void in_order(double *v, int s, int rounds, bool is_cpu, bool is_ratio)
+{
+	int r;
+
+	for (r = 0; r < rounds; r++)
+		v[r] = at(&got[s][r], is_cpu) /
+		       (is_ratio ? at(&got[0][r], is_cpu) : 1);
+	qsort(v, (size_t)rounds, sizeof(v[0]), by_value);
+}
+
+static void tell(const char *server, int s, int conns, int rounds)
+{
+	const char *name = strrchr(server, '/');
+	double v[MAX_ROUNDS];
+
+	in_order(v, s, rounds, false, false);
+	printf("%-8s %6d %9.0f %9.0f %9.0f", name ? name + 1 : server, conns,
+	       v[0], v[rounds / 2], v[rounds - 1]);
+	in_order(v, s, rounds, false, true);
+	printf("   %.2f", v[rounds / 2]);
+	in_order(v, s, rounds, true, false);
+	printf("   %8.2f", v[rounds / 2]);
+	in_order(v, s, rounds, true, true);
+	printf("   %.2f\n", v[rounds / 2]);
+}
 
 int main(int argc, char **argv)
 {
@@ -229,20 +286,11 @@ int main(int argc, char **argv)
 		for (s = 0; s < argc - 4; s++) {
 			pid_t pid = start(argv[s + 4], &port);
 
-			got[s][r] = client(port, conns, duration);
-			ratio[s][r] = got[s][r] / got[0][r];
+			got[s][r] = client(pid, port, conns, duration);
 			kill(pid, SIGKILL);
 			waitpid(pid, NULL, 0);
 		}
-	for (s = 0; s < argc - 4; s++) {
-		const char *name = strrchr(argv[s + 4], '/');
-
-		qsort(got[s], (size_t)rounds, sizeof(double), by_value);
-		qsort(ratio[s], (size_t)rounds, sizeof(double), by_value);
-		printf("%-8s %6d %9.0f %9.0f %9.0f   %.2f\n",
-		       name ? name + 1 : argv[s + 4], conns, got[s][0],
-		       got[s][rounds / 2], got[s][rounds - 1],
-		       ratio[s][rounds / 2]);
-	}
+	for (s = 0; s < argc - 4; s++)
+		tell(argv[s + 4], s, conns, rounds);
 	return 0;
 }

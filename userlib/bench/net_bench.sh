@@ -10,7 +10,8 @@ mkdir -p "$out/bin"
 out=$(realpath "$out")
 peer_in_go "$here/net_bench.go" "$out/bin/go"
 servers="raw burrow${peers[0]:+ ${peers[0]#go=}}"
-echo "# server, connections, round trips a second: least, median, most; ratio"
+echo "# server, connections, round trips a second: least, median, most; ratio;" \
+	"us of CPU time for one; ratio"
 for procs in 1 2; do
 	echo "# $procs Ps"
 	for conns in 100 1000 10000; do

@@ -70,6 +70,22 @@ static void a_marker_that_is_refused_becomes_a_fence(void)
 	}
 }
 
+static void advice_that_does_nothing_is_no_guard(void)
+{
+	struct bw_span_want want = want_stack(4);
+	struct burrow_span_ref ref[10];
+	u32 i;
+
+	idle_markers = true;
+	heap = stack_heap(true, 1);
+	EXPECT(!bw_heap_span_alloc(heap, &want, ref, 10, NULL));
+	for (i = 0; i < 10; i++)
+		EXPECT(is_guarded(ref[i].page) && guard_is_good(ref[i].page));
+	expect_counts(10, 10);
+	bw_heap_close(heap);
+	idle_markers = false;
+}
+
 static void no_memory_for_a_marker_is_ENOMEM(void)
 {
 	struct bw_span_want want = want_stack(4);
@@ -215,6 +231,7 @@ int main(void)
 	TEST(beyond_the_budget_stacks_have_no_guard_and_it_is_told_once);
 	TEST(fences_may_take_half_of_the_mappings_a_process_may_have);
 	TEST(a_marker_that_is_refused_becomes_a_fence);
+	TEST(advice_that_does_nothing_is_no_guard);
 	TEST(no_memory_for_a_marker_is_ENOMEM);
 	TEST(markers_of_new_stacks_are_set_in_one_call);
 	TEST(a_fence_that_is_refused_is_none);

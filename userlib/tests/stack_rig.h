@@ -34,6 +34,7 @@ static struct {
 } refuse;
 
 static bool no_markers;		/* this system is to have none */
+static bool idle_markers;	/* ... and takes them, and does nothing */
 static bool no_together;		/* ... and no process_madvise() */
 static u32 nr_installs;
 static u32 nr_together;
@@ -75,6 +76,8 @@ int madvise(void *at, size_t bytes, int advice)
 		errno = EINVAL;
 		return -1;
 	}
+	if (idle_markers && (advice == INSTALL || advice == REMOVE))
+		return 0;
 	err = (int)syscall(SYS_madvise, at, bytes, advice);
 	if (advice == INSTALL)
 		fetch_add_relaxed(&nr_installs, 1);
@@ -94,7 +97,7 @@ ssize_t process_madvise(int pid, const struct iovec *at, size_t nr, int advice,
 	ssize_t bytes = -1;
 	size_t i;
 
-	if (no_markers || no_together) {
+	if (no_markers || no_together || idle_markers) {
 		errno = EBADF;
 		return -1;
 	}

@@ -95,6 +95,12 @@ static u32 markers_set(const struct iovec *at, u32 nr)
 	return bytes < 0 ? 0 : (u32)((size_t)bytes / GUARD_BYTES);
 }
 
+/* The system does not read there either. */
+static bool is_forbidden(const char *at)
+{
+	return access(at, F_OK) && errno == EFAULT;
+}
+
 void bw_guards_probe(struct bw_user *u, char *data)
 {
 	struct bw_guards found = { .probed = true };
@@ -102,7 +108,9 @@ void bw_guards_probe(struct bw_user *u, char *data)
 
 	if (u->guards.probed)
 		return;
-	found.markers = !madvise(data, GUARD_BYTES, MADV_GUARD_INSTALL);
+	/* an emulator takes advice that it does not know, and does nothing */
+	found.markers = !madvise(data, GUARD_BYTES, MADV_GUARD_INSTALL) &&
+			is_forbidden(data);
 	found.together = found.markers && markers_set(&at, 1) == 1;
 	if (found.markers && madvise(data, GUARD_BYTES, MADV_GUARD_REMOVE))
 		found.markers = false;
