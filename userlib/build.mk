@@ -355,7 +355,7 @@ bw-sched-guests := sched_stress_test sched_exit_test sched_slot_test \
 	sched_many_test sched_timer_test sched_sleep_test sched_net_test \
 	sched_netpoll_test sched_preempt_test sched_stop_test \
 	sched_section_test sched_signal_test sched_eyes_test sched_dump_test \
-	sched_death_test sched_deadlock_test
+	sched_death_test sched_deadlock_test sched_close_test
 
 # Tests that fit both modes, for a machine with the module:
 # BURROW_MODE=kernel stress_test.
