@@ -57,8 +57,8 @@ static int magnitude(struct bw_string s, unsigned int base, u64 *out)
 
 		if (digit >= base)
 			return -EINVAL;
-		over |= __builtin_mul_overflow(n, (u64)base, &n) |
-			__builtin_add_overflow(n, (u64)digit, &n);
+		over |= __builtin_mul_overflow(n, (u64)base, &n);
+		over |= __builtin_add_overflow(n, (u64)digit, &n);
 	}
 	*out = over ? UINT64_MAX : n;
 	return over ? -ERANGE : 0;
