@@ -20,14 +20,6 @@
 #define MAX_FRAMES	32U
 #define BUF_BYTES	16384U
 
-static const char *const state_name[BW_NR_G_STATES] = {
-	[BW_G_FREE] = "free",
-	[BW_G_RUNNABLE] = "runnable",
-	[BW_G_RUNNING] = "running",
-	[BW_G_PARKED] = "parked",
-	[BW_G_BLOCKED] = "in a call",
-};
-
 /* The same where it is not to be had (seccomp, an emulator of user mode). */
 static ssize_t copy_by_pipe(char *to, const char *from, size_t size)
 {
@@ -111,7 +103,7 @@ static void headline(struct bw_say *s, const struct bw_g_view *v)
 	bw_say(s, "burrow: G %llu", (unsigned long long)v->id);
 	if (v->name[0])
 		bw_say(s, " '%s'", v->name);
-	bw_say(s, " %s", state_name[v->state]);
+	bw_say(s, " %s", bw_g_state_name[v->state]);
 	if (v->reason)
 		bw_say(s, " (%s)", v->reason);
 	duration(s, v->since);

@@ -39,7 +39,7 @@ const u8 bw_g_moves[BW_NR_G_STATES] = {
 			 1 << BW_G_FREE,
 };
 
-static const char *const state_name[BW_NR_G_STATES] = {
+const char *const bw_g_state_name[BW_NR_G_STATES] = {
 	[BW_G_FREE] = "free",
 	[BW_G_RUNNABLE] = "runnable",
 	[BW_G_RUNNING] = "running",
@@ -75,8 +75,8 @@ static struct lists {
 void bw_g_move_bad(const struct bw_g *g, u32 from, u32 to)
 {
 	bw_fatal("G %llu is to go from %s to %s, and is %s",
-		 (unsigned long long)g->id, state_name[from], state_name[to],
-		 state_name[READ_ONCE(g->state) % BW_NR_G_STATES]);
+		 (unsigned long long)g->id, bw_g_state_name[from], bw_g_state_name[to],
+		 bw_g_state_name[READ_ONCE(g->state) % BW_NR_G_STATES]);
 }
 
 /* A G that never was, or NULL. */

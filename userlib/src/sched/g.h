@@ -50,6 +50,9 @@ enum bw_g_state {
 	BW_NR_G_STATES,
 };
 
+/* For people. */
+extern const char *const bw_g_state_name[BW_NR_G_STATES];
+
 struct bw_desc;
 struct bw_m;
 struct bw_waiter;
