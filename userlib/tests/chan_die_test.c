@@ -2,8 +2,7 @@
 /* Misuse of channels is fatal, and the message says what was wrong. */
 #include "burrow.h"
 #include "chan_rig.h"
-
-static char said[8000];
+#include "death_rig.h"
 
 static int sends_on_closed(void *arg)
 {
@@ -73,14 +72,6 @@ static int waits_on_null(void *arg)
 	return 0;
 }
 
-static void dies(void *arg)
-{
-	int (**fn)(void *arg) = arg;
-
-	setenv("BURROW_PROCS", "1", 1);
-	run_it(*fn);
-}
-
 static void not_attached(void *arg)
 {
 	bw_chan_try_recv(bw_chan_make_bytes(0, 1), NULL);
@@ -111,16 +102,14 @@ static void misuse_dies_with_the_right_line(void)
 	u32 i, k;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		int status = rig_child(dies, (void *)&rows[i].fn, said,
-				       sizeof(said));
-
-		EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-		for (k = 0; k < 3; k++)
+		expect_death(run_alone, (void *)&rows[i].fn, SIGABRT,
+			     rows[i].says[0]);
+		for (k = 1; k < 3; k++)
 			if (!EXPECT(strstr(said, rows[i].says[k])))
 				printf("# row %u: %s\n", i, said);
 	}
-	EXPECT(WIFSIGNALED(rig_child(not_attached, NULL, said, sizeof(said))));
-	EXPECT(strstr(said, "bw_chan_try_recv() from a thread that is not"));
+	expect_death(not_attached, NULL, SIGABRT,
+		     "bw_chan_try_recv() from a thread that is not");
 }
 
 int main(void)

@@ -34,6 +34,13 @@ static inline void run_fn(void *arg)
 	bw_run(*(int (**)(void *))arg, NULL);
 }
 
+/* With one P. */
+static inline void run_alone(void *arg)
+{
+	setenv("BURROW_PROCS", "1", 1);
+	run_fn(arg);
+}
+
 static volatile int slept;
 
 static inline void sleeper(void *arg)

@@ -103,24 +103,11 @@ static void without_room_for_the_copy_fork_succeeds_and_the_child_is_told(void)
 	bw_heap_close(heap);
 }
 
-static u32 nr_mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	u32 n = 0;
-	int c;
-
-	while (f && (c = fgetc(f)) != EOF)
-		n += c == '\n';
-	if (f)
-		fclose(f);
-	return n;
-}
-
 static void expect_some_and_mappings(void *before)
 {
 	EXPECT(some_are_there());
 	/* K-words that were there and that were not are in two now */
-	EXPECT(nr_mappings() <= *(u32 *)before + 1);
+	EXPECT(rig_nr_mappings() <= *(u32 *)before + 1);
 	bw_heap_close(heap);
 }
 
@@ -131,10 +118,10 @@ static void a_fork_leaves_no_mapping_behind(void)
 	refuse.err = 0;
 	heap = rig_heap(2, true);
 	fill_some();
-	before = nr_mappings();
+	before = rig_nr_mappings();
 	for (i = 0; i < 5; i++) {
 		EXPECT(rig_join(rig_fork(expect_some_and_mappings, &before)));
-		EXPECT(nr_mappings() == before);
+		EXPECT(rig_nr_mappings() == before);
 	}
 	bw_heap_close(heap);
 }

@@ -2,10 +2,9 @@
 /* Maps: what each call does, of all sizes, and what dies. */
 #include <strings.h>
 
+#include "death_rig.h"
 #include "map_rig.h"
 #include "oom_rig.h"
-
-static char said[4000];
 
 static void windows_are_looked_at_in_the_same_way_everywhere(void)
 {
@@ -558,14 +557,6 @@ static int one_iterates(void *arg)
 	return while_it_changes(NULL);
 }
 
-static void dies(void *arg)
-{
-	int (**fn)(void *arg) = arg;
-
-	setenv("BURROW_PROCS", "1", 1);
-	run_it(*fn);
-}
-
 static void misuse_dies_with_the_right_line(void)
 {
 	static const struct {
@@ -584,14 +575,9 @@ static void misuse_dies_with_the_right_line(void)
 	};
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		int status = rig_child(dies, (void *)&rows[i].fn, said,
-				       sizeof(said));
-
-		EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-		if (!EXPECT(strstr(said, rows[i].says)))
-			printf("# row %u: %s\n", i, said);
-	}
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		expect_death(run_alone, (void *)&rows[i].fn, SIGABRT,
+			     rows[i].says);
 }
 
 int main(void)

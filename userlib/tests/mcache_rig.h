@@ -30,4 +30,18 @@ static inline void end(void)
 	bw_mheap_close(h);
 }
 
+static inline void *alloc(size_t n)
+{
+	return bw_object_alloc(c, n, BURROW_KIND_CONSERVATIVE, true);
+}
+
+/* Its slot is nobody's to hand out. */
+static inline bool is_taken(const void *p)
+{
+	struct bw_mspan *s = bw_mspan_of(h, p);
+	s32 i = s ? bw_mspan_index(s, p) : -1;
+
+	return i >= 0 && bw_mspan_is_allocated(s, (u32)i);
+}
+
 #endif

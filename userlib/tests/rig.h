@@ -82,6 +82,20 @@ static inline u64 rig_now(void)
 	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
+/* Of the process. */
+static inline u32 rig_nr_mappings(void)
+{
+	FILE *f = fopen("/proc/self/maps", "r");
+	u32 n = 0;
+	int c;
+
+	while (f && (c = fgetc(f)) != EOF)
+		n += c == '\n';
+	if (f)
+		fclose(f);
+	return n;
+}
+
 /* xorshift64*: the same numbers everywhere. */
 static inline u64 rig_random(u64 *state)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Full arrays behind stashes: what they keep, for whom, and when they end. */
-#include "alloc_rig.h"
+#include "mcache_rig.h"
 #include "base/atomic.h"
 #include "heap/sweep.h"
 
@@ -12,38 +12,6 @@
 
 #define THREADS	4
 #define ROUNDS	12
-
-static struct bw_mheap *h;
-static struct bw_mcache *c;
-
-static void begin(void)
-{
-	h = rig_mheap();
-	c = bw_mcache_make(h);
-	if (!EXPECT(c))
-		exit(1);
-}
-
-static void end(void)
-{
-	EXPECT(!bw_mcache_check(c));
-	bw_mcache_release(c);
-	rig_expect_empty(h);
-	bw_mheap_close(h);
-}
-
-static void *alloc(size_t n)
-{
-	return bw_object_alloc(c, n, BURROW_KIND_CONSERVATIVE, true);
-}
-
-static bool is_taken(const void *p)
-{
-	struct bw_mspan *s = bw_mspan_of(h, p);
-	s32 i = s ? bw_mspan_index(s, p) : -1;
-
-	return i >= 0 && bw_mspan_is_allocated(s, (u32)i);
-}
 
 static void make(void **p, u32 nr, size_t n)
 {

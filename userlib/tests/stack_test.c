@@ -111,19 +111,6 @@ static void what_earlier_stacks_left_cannot_be_read_through_a_guard(void)
 	guards_over_lazy_memory(false);
 }
 
-static u32 nr_mappings(void)
-{
-	FILE *f = fopen("/proc/self/maps", "r");
-	u32 n = 0;
-	int c;
-
-	while (f && (c = fgetc(f)) != EOF)
-		n += c == '\n';
-	if (f)
-		fclose(f);
-	return n;
-}
-
 /* Allocates and frees in all orders; what is left is one plain arena. */
 static void guards_come_and_go(bool markers)
 {
@@ -132,7 +119,7 @@ static void guards_come_and_go(bool markers)
 	u32 before, i, round, nr;
 
 	heap = stack_heap(markers, 1);
-	before = nr_mappings();
+	before = rig_nr_mappings();
 	for (round = 0; round < 4; round++) {
 		EXPECT(!bw_heap_span_alloc(heap, &want, ref, 200, NULL));
 		for (i = nr = 0; i < 200; i += 1 + (round & 1))
@@ -146,7 +133,7 @@ static void guards_come_and_go(bool markers)
 			EXPECT(!bw_heap_span_free(heap, 0, &ref[i], 1, NULL));
 		}
 		EXPECT(!bw_to_user(heap->be)->guards.nr_fences);
-		EXPECT(nr_mappings() == before);
+		EXPECT(rig_nr_mappings() == before);
 	}
 	want.npages = BURROW_ARENA_PAGES;
 	EXPECT(!bw_heap_span_alloc(heap, &want, ref, 1, NULL));

@@ -3,19 +3,6 @@
 #include "heap/sweep.h"
 #include "mcache_rig.h"
 
-static void *alloc(size_t n)
-{
-	return bw_object_alloc(c, n, BURROW_KIND_CONSERVATIVE, true);
-}
-
-static bool is_taken(const void *p)
-{
-	struct bw_mspan *s = bw_mspan_of(h, p);
-	s32 i = s ? bw_mspan_index(s, p) : -1;
-
-	return i >= 0 && bw_mspan_is_allocated(s, (u32)i);
-}
-
 static u64 objects(void)
 {
 	struct bw_memstats m;

@@ -4,13 +4,13 @@
 
 #include "burrow.h"
 #include "chan_rig.h"
+#include "death_rig.h"
 #include "lang/waiting.h"
 
 #define GS	16
 #define TIMES	(RIG_SLOW ? 300 : 5000)
 #define STARVING	8U
 
-static char said[8000];
 static struct countdown left;
 static struct bw_mutex mutex;
 static struct bw_cond cond;
@@ -521,14 +521,6 @@ static int locks_twice(void *arg)
 	return 0;
 }
 
-static void dies(void *arg)
-{
-	int (**fn)(void *arg) = arg;
-
-	setenv("BURROW_PROCS", "1", 1);
-	run_it(*fn);
-}
-
 static void misuse_dies_with_the_right_line(void)
 {
 	static const struct {
@@ -543,14 +535,9 @@ static void misuse_dies_with_the_right_line(void)
 	};
 	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++) {
-		int status = rig_child(dies, (void *)&rows[i].fn, said,
-				       sizeof(said));
-
-		EXPECT(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
-		if (!EXPECT(strstr(said, rows[i].says)))
-			printf("# row %u: %s\n", i, said);
-	}
+	for (i = 0; i < ARRAY_SIZE(rows); i++)
+		expect_death(run_alone, (void *)&rows[i].fn, SIGABRT,
+			     rows[i].says);
 }
 
 int main(void)
