@@ -37,13 +37,13 @@ printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} sh -c '
 nr=0
 bad=0
 for test in ${TESTS:-runq life block section stop preempt timer sleep net \
-	netpoll eyes dump stress slot cpus}; do
+	netpoll eyes dump close stress slot cpus death}; do
 	nr=$((nr + 1))
 	prog=$out/sched_${test}_test
 	if $cc -O2 -g -DBW_DEBUG=1 $flags -static -o "$prog" \
 	   "userlib/tests/sched_${test}_test.c" "$out"/lib/*.o \
 	   > "$prog.log" 2>&1 &&
-	   BURROW_MODE=user RIG_SLOW=1 timeout 300 qemu-aarch64 "$prog" \
+	   BURROW_MODE=user RIG_SLOW=1 timeout 600 qemu-aarch64 "$prog" \
 	   >> "$prog.log" 2>&1; then
 		echo "ok $nr - sched_${test}_test on aarch64"
 	else

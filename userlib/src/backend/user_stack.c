@@ -15,8 +15,8 @@
  *	none	when fences would take more than half of vm.max_map_count
  *
  * Markers of stacks that nobody had before are set in one call, where the system
- * can (process_madvise() of PIDFD_SELF, 6.14): a seventh less for a stack that is
- * made and touched.
+ * can (process_madvise() of PIDFD_SELF, 6.14): 5% less for a stack that is made and
+ * touched.
  *
  * G1. Which it is to be is decided with the pages taken, under the lock; the
  *     head word says from the start whether there is one. A way that turns out
