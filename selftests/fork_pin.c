@@ -145,14 +145,13 @@ static int victim_writes(const struct scene *s, char *p, enum before before)
 	return 0;
 }
 
-TEST_F(scene, a_pipe_does_not_show_what_the_parent_writes_after_the_child_let_go)
+static void spies_see_nothing(struct __test_metadata *_metadata,
+			      FIXTURE_DATA(scene) *self, char *p)
 {
-	struct spy spy = { .s = &self->s, .pipe = self->pipe };
-	char *p = scene_span(&self->s, 0);
+	struct spy spy = { .s = &self->s, .pipe = self->pipe, .p = p };
 	enum before before;
 	size_t i;
 
-	spy.p = p;
 	for (i = 0; i < NR(spies); i++) {
 		for (before = NOTHING; before < NR_BEFORE; before++) {
 			memset(p, 'o', FRAME_SIZE);
@@ -167,25 +166,14 @@ TEST_F(scene, a_pipe_does_not_show_what_the_parent_writes_after_the_child_let_go
 	}
 }
 
+TEST_F(scene, a_pipe_does_not_show_what_the_parent_writes_after_the_child_let_go)
+{
+	spies_see_nothing(_metadata, self, scene_span(&self->s, 0));
+}
+
 TEST_F(scene, the_same_holds_for_U_words)
 {
-	struct spy spy = { .s = &self->s, .pipe = self->pipe };
-	char *p = self->s.h.umeta + BURROW_U_OWNER;
-	enum before before;
-	size_t i;
-
-	spy.p = p;
-	for (i = 0; i < NR(spies); i++) {
-		for (before = NOTHING; before < NR_BEFORE; before++) {
-			memset(p, 'o', FRAME_SIZE);
-			spy.row = &spies[i];
-			EXPECT_ROW(CHILD_OK, child_run(child_spies, &spy),
-				   spies[i].name);
-			ASSERT_EQ(0, victim_writes(&self->s, p, before));
-			EXPECT_ROW(true, pipe_has(self->pipe, 'o'),
-				   spies[i].name);
-		}
-	}
+	spies_see_nothing(_metadata, self, self->s.h.umeta + BURROW_U_OWNER);
 }
 
 /* The other way round: the parent keeps the reference, the child writes. */

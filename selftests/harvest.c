@@ -159,7 +159,9 @@ static int child_gives_p_back(void *arg)
 	return CHILD_OK;
 }
 
-TEST_F(scene, a_siblings_reclaim_does_not_lose_what_was_written)
+/* Written, told, and written once more, before a sibling's reclaim. */
+static void p_loses_its_entry(struct __test_metadata *_metadata,
+			      FIXTURE_DATA(scene) *self)
 {
 	pid_t pid = child_start(child_gives_p_back, self);
 
@@ -171,6 +173,11 @@ TEST_F(scene, a_siblings_reclaim_does_not_lose_what_was_written)
 	*self->p = 'x';
 	EXPECT_EQ(0, turn_give(&self->t, PARENT));
 	EXPECT_EQ(CHILD_OK, child_wait(pid));
+}
+
+TEST_F(scene, a_siblings_reclaim_does_not_lose_what_was_written)
+{
+	p_loses_its_entry(_metadata, self);
 	EXPECT_TRUE(harvest_is(self->h, self->p, NULL));
 	EXPECT_EQ('x', *self->p);
 	EXPECT_TRUE(harvest_is_empty(self->h));
@@ -187,15 +194,7 @@ static int child_is_told_p(void *arg)
 
 TEST_F(scene, what_no_entry_knows_any_more_is_told_to_the_next_child)
 {
-	pid_t pid = child_start(child_gives_p_back, self);
-
-	ASSERT_LT(0, pid);
-	turns_keep(&self->t, PARENT);
-	*self->p = 'w';
-	ASSERT_TRUE(harvest_is(self->h, self->p, NULL));
-	*self->p = 'x';
-	EXPECT_EQ(0, turn_give(&self->t, PARENT));
-	EXPECT_EQ(CHILD_OK, child_wait(pid));
+	p_loses_its_entry(_metadata, self);
 	EXPECT_EQ(CHILD_OK, child_run(child_is_told_p, self));
 	EXPECT_TRUE(harvest_is(self->h, self->p, NULL));
 	EXPECT_TRUE(harvest_is_empty(self->h));
