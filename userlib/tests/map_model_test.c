@@ -185,6 +185,7 @@ BW_TYPE(huge, struct huge, a);
 static const struct bw_map_type wides = BW_MAP(BW_U64, BW_OF(wide));
 static const struct bw_map_type by_node = BW_MAP(BW_POINTER, BW_U64);
 static const struct bw_map_type texts = BW_MAP(BW_STRING, BW_POINTER);
+static const struct bw_map_type pointers = BW_MAP(BW_U64, BW_POINTER);
 static const struct bw_map_type huges = BW_MAP(BW_U64, BW_OF(huge));
 
 static struct node *node_new(u64 id)
@@ -256,6 +257,46 @@ static void huge_put(struct bw_map *m, u64 i)
 	h->fill[599] = i;
 }
 
+#define MOVED	(RIG_SLOW ? 500U : 20000U)
+#define PASSES	(RIG_SLOW ? 4U : 20U)
+
+/*
+ * From one map to another and back: but for a moment on a stack only maps have them, of
+ * which marking may have been through the one and not the other.
+ */
+static void nodes_move(struct bw_map *from, struct bw_map *to)
+{
+	struct node *n;
+	u64 k;
+
+	for (k = 0; k < MOVED; k++) {
+		n = *(struct node **)bw_map_get_u64(from, k);
+		EXPECT(is_good(n, k));
+		EXPECT(bw_map_del_u64(from, k));
+		EXPECT(!bw_map_put(to, &k, &n));
+		/* what makes collections come */
+		if (k % 64 == 0)
+			bw_alloc(20000);
+	}
+}
+
+static int run_moves(void *arg)
+{
+	struct bw_map *m[] = { bw_map_make(&pointers, 0),
+			       bw_map_make(&pointers, 0) };
+	struct node *n;
+	u64 i;
+
+	for (i = 0; i < MOVED; i++) {
+		n = node_new(i);
+		EXPECT(!bw_map_put(m[0], &i, &n));
+	}
+	for (i = 0; i < PASSES; i++)
+		nodes_move(m[i % 2], m[!(i % 2)]);
+	EXPECT(bw_map_len(m[PASSES % 2]) == MOVED);
+	return 0;
+}
+
 static void all_good(struct bw_map *const *m, u64 i)
 {
 	struct bw_map_iter it;
@@ -310,6 +351,11 @@ static int run_nodes(void *arg)
 	return 0;
 }
 
+static int run_both(void *arg)
+{
+	return run_nodes(arg) || run_moves(arg);
+}
+
 static void nodes_child(void *arg)
 {
 	const char *const *options = arg;
@@ -317,7 +363,7 @@ static void nodes_child(void *arg)
 	setenv("BURROW", options[0], 1);
 	if (options[1])
 		bw_barriers_used();
-	EXPECT(!bw_run(run_nodes, NULL));
+	EXPECT(!bw_run(run_both, NULL));
 	exit(tap_bad_here != 0);
 }
 
