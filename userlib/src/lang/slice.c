@@ -56,13 +56,21 @@ static size_t whole_slot(size_t bytes)
 	return (bytes + PAGE - 1) & ~(PAGE - 1);
 }
 
-static void *object(const struct bw_type *t, size_t size, size_t n)
+/* Zeros; without pointers, but for the first @used, which come from elsewhere. */
+static void *object(const struct bw_type *t, size_t size, size_t n, size_t used)
 {
+	char *p;
+
 	if (t == BW_SLICE_PTR)
 		return bw_alloc_array(n, size);
 	if (has_pointers(t))
 		return bw_alloc_type_array(t, n);
-	return bw_alloc_noscan(n * size);
+	if (!used)
+		return bw_alloc_noscan(n * size);
+	p = bw_alloc_raw(n * size);
+	if (p)
+		memset(p + used * size, 0, (n - used) * size);
+	return p;
 }
 
 static void check_type(size_t size, const struct bw_type *t)
@@ -72,8 +80,8 @@ static void check_type(size_t size, const struct bw_type *t)
 			 size);
 }
 
-/* @n elements or more: how many. NULL: no memory */
-static void *room(const struct bw_type *t, size_t size, size_t *n)
+/* @n elements or more: how many, of which @used are copied. NULL: no memory */
+static void *room(const struct bw_type *t, size_t size, size_t *n, size_t used)
 {
 	size_t bytes;
 
@@ -82,7 +90,7 @@ static void *room(const struct bw_type *t, size_t size, size_t *n)
 		return NULL;
 	if (size)
 		*n = whole_slot(bytes) / size;
-	return object(t, size, *n);
+	return object(t, size, *n, used);
 }
 
 static void move(void *to, const void *from, size_t bytes,
@@ -107,7 +115,7 @@ int bw_slice_grow(void *slice, size_t size, const struct bw_type *t, size_t more
 	if (need <= s->cap)
 		return 0;
 	cap = next_cap(s->cap, need);
-	p = room(t, size, &cap);
+	p = room(t, size, &cap, s->len);
 	if (!p)
 		return -ENOMEM;
 	move(p, s->ptr, s->len * size, t);
@@ -126,7 +134,7 @@ int bw_slice_init(void *slice, size_t size, const struct bw_type *t, size_t len,
 	if (cap < len)
 		cap = len;
 	if (cap) {
-		p = room(t, size, &cap);
+		p = room(t, size, &cap, 0);
 		if (!p)
 			return -ENOMEM;
 	}
