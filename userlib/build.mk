@@ -13,6 +13,7 @@
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
 #@ bench-sched-peers	the scheduler beside Go, boost.fiber and threads (downloads)
 #@ bench-lang	channels, select and locks beside Go's (downloads)
+#@ bench-map	maps and slices beside Go's, boost's, absl's (downloads)
 #@ bench-time	what timers cost, and how late they are
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-servers	kvd against redis-server, httpd against net/http and nginx (downloads)
@@ -527,6 +528,16 @@ bench-lang: $(O)/bench/lang_bench
 .PHONY: bench-servers
 bench-servers: $(O)/examples/kvd $(O)/examples/httpd
 	@userlib/bench/servers_bench.sh $(O)/bench $(O)/examples $(BENCH_SERVERS)
+
+$(O)/bench/map_bench: $(O)/rel/userlib/bench/map_bench.o $(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $^
+
+# BENCH_MAP='-r 3 u64:1000000 worst:10000000' chooses.
+.PHONY: bench-map
+bench-map: $(O)/bench/map_bench
+	@userlib/bench/map_bench.sh $(O)/bench $< $(BENCH_MAP)
 
 .PHONY: bench-time bench-net
 bench-time: $(O)/bench/time_bench

@@ -9,6 +9,8 @@
 #	go		GOROOT
 #	mimalloc	usr/lib, usr/include
 #	bdwgc		the same
+#	absl		the same
+#	boost		usr/include
 
 . "$(dirname "$0")/../vm/lib.sh"
 
@@ -28,10 +30,15 @@ newest()
 		depends=$(pkg_field "$suite" libmimalloc-dev Depends)
 		depends=$(grep -oE 'libmimalloc[0-9.]+' <<<"$depends" | head -n 1)
 		[ -n "$depends" ] && list="$depends libmimalloc-dev" ;;
-	bdwgc)	# newer ones need a newer C library
+	bdwgc | absl)	# newer ones need a newer C library
 		suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 		suite_update "$suite" || { say "$why"; return 1; }
-		list="libgc1 libgc-dev" ;;
+		list="libgc1 libgc-dev"
+		[ "$1" = bdwgc ] || list=libabsl-dev ;;
+	boost)	# headers
+		suite_update "$suite" || { say "$why"; return 1; }
+		depends=$(pkg_field "$suite" libboost-dev Depends)
+		list=$(grep -oE 'libboost[0-9.]+-dev' <<<"$depends" | head -n 1) ;;
 	esac
 	printf '%s' "$suite"
 	for p in $list; do
@@ -44,7 +51,7 @@ newest()
 
 name=${1:-}
 case $name in
-go | mimalloc | bdwgc) ;;
+go | mimalloc | bdwgc | absl | boost) ;;
 *) die "what is '$name'?" ;;
 esac
 why=
