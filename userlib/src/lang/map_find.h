@@ -65,6 +65,15 @@ BW_MAP_MADE u32 bw_map_mask_of(const struct bw_map *m,
 	return unlikely(m->uneven) ? t->mask : m->mask;
 }
 
+/*
+ * A window's slots may be asked for: their page is found while its control bytes come.
+ */
+BW_MAP_MADE void bw_map_expect(const struct bw_map *m,
+			       const struct bw_map_table *t, u32 window)
+{
+	__builtin_prefetch(bw_map_slot(m, t, window * BW_WINDOW + BW_GROUP / 2));
+}
+
 /* The slot with @key in a window, or NULL. */
 BW_MAP_MADE char *bw_map_look(const struct bw_map *m, u32 kind, const void *key,
 			      const struct bw_map_table *t, u32 window, u8 tag,
@@ -92,6 +101,7 @@ BW_MAP_MADE char *bw_map_find(const struct bw_map *m, u32 kind,
 	char *slot;
 
 	p->table = t;
+	bw_map_expect(m, t, window);
 	for (step = 1;; step++) {
 		slot = bw_map_look(m, kind, key, t, window, bw_tag(h), &p->at);
 		if (slot)
@@ -128,6 +138,7 @@ BW_MAP_MADE char *bw_map_seek(const struct bw_map *m, u32 kind,
 	char *slot;
 
 	p->table = t;
+	bw_map_expect(m, t, window);
 	for (step = 1;; step++) {
 		slot = bw_map_look(m, kind, key, t, window, bw_tag(h), &p->at);
 		if (slot)

@@ -20,10 +20,26 @@ static u64 next_random(struct bw_map_iter *it)
 	return it->random >> 33;
 }
 
+#define AHEAD	8U		/* windows */
+
+/* A window's slots are read soon: its first lines, the rest comes by itself. */
+static inline void fetch(const struct bw_map *m, const struct bw_map_table *t,
+			 u32 window)
+{
+	const char *slot = bw_map_slot(m, t, window * BW_WINDOW);
+
+	__builtin_prefetch(slot);
+	__builtin_prefetch(slot + 64);
+	__builtin_prefetch(slot + 128);
+	__builtin_prefetch(slot + 192);
+}
+
 static void enter(struct bw_map_iter *it)
 {
 	struct bw_map_table *t = bw_map_table_at(it->map, it->pos);
+	const struct bw_map_table *next;
 	u64 r = next_random(it);
+	u32 i;
 
 	/* who replaces it leaves it to us; others may say so, too */
 	if (!READ_ONCE(t->seen))
@@ -36,6 +52,12 @@ static void enter(struct bw_map_iter *it)
 	it->window = (u32)(r / BW_WINDOW) & t->mask;
 	it->left = t->mask + 1;
 	it->full = 0;
+	for (i = 1; i < AHEAD && i <= t->mask; i++)
+		fetch(it->map, t, (it->window + i) & t->mask);
+	/* all of the control bytes of the one after it */
+	next = bw_map_table_at(it->map, it->pos + it->size);
+	for (i = 0; i <= BW_MAP_SLOTS; i += 64)
+		__builtin_prefetch((const char *)next + i);
 }
 
 void bw_map_iter_begin(struct bw_map_iter *it, const struct bw_map *m)
@@ -50,20 +72,6 @@ void bw_map_iter_begin(struct bw_map_iter *it, const struct bw_map *m)
 	enter(it);
 	it->first = it->pos;
 	it->pos += it->size;
-}
-
-#define AHEAD	3U		/* windows */
-
-/* A window's slots are read soon: its first lines, the rest comes by itself. */
-static inline void fetch(const struct bw_map *m, const struct bw_map_table *t,
-			 u32 window)
-{
-	const char *slot = bw_map_slot(m, t, window * BW_WINDOW);
-
-	__builtin_prefetch(slot);
-	__builtin_prefetch(slot + 64);
-	__builtin_prefetch(slot + 128);
-	__builtin_prefetch(slot + 192);
 }
 
 /* The next window with keys in it. */
