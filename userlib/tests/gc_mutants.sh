@@ -121,7 +121,7 @@ mutant 'mcaches are not flushed before the sweep' gc_rules_test \
 	gc/hybrid.c '/^static void finish/,/^}/s/bw_sweep_flush(c->h);//'
 mutant 'a span is swept twice in a cycle' gc_test \
 	heap/sweep.c 's/s->sweepgen = (u16)READ_ONCE(h->sweepgen);$/;/'
-mutant 'a sweep does not clear marks' gc_test \
+mutant 'a sweep does not clear marks' mark_test \
 	heap/sweep.c '/^u32 bw_sweep_span_locked/,/^}/s/WRITE_ONCE(marks\[w\], 0);/;/'
 
 # Weak references and finalizers
