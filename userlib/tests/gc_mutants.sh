@@ -133,8 +133,6 @@ mutant 'who is needed by a finalizer is finalized with it' gc_special_test \
 	gc/special.c 's/bw_mark_children(m, object_of(s));//'
 mutant 'a finalizer runs twice' gc_special_test \
 	gc/special.c '/^static void bury/,/^}/s/take_out(s);/if (!s->fn) take_out(s); else s->hidden ^= 0;/'
-mutant 'what a finalizer is for dies before it' gc_special_test \
-	gc/special.c '/^void bw_special_dead/,/^}/s/i < all.nr_due; i++)/i < from; i++)/'
 mutant 'frees do not end weak references' gc_special_test \
 	gc/special.c '/^void bw_special_freed/,/^}/s/if (s->weak)/if (0)/'
 
