@@ -35,11 +35,6 @@ static u32 conservative(size_t n)
 	return bw_spanclass(bw_class_of(n), BURROW_KIND_CONSERVATIVE);
 }
 
-static void *alloc(size_t n)
-{
-	return bw_object_alloc(c, n, BURROW_KIND_CONSERVATIVE, true);
-}
-
 static void what_is_allocated_is_there_until_it_is_freed(void)
 {
 	static struct shadow o[OBJECTS];
