@@ -177,9 +177,13 @@ void bw_world_each_thread(bw_range_fn *fn, void *arg)
 	each(&e);
 }
 
+/*
+ * Who makes the first G of a run may be a thread that no stop knows: a word for the
+ * cycle before is then as good as none (S2), and of a G without a stack either will do.
+ */
 static u8 word(enum bw_scan_state s)
 {
-	return (u8)(cycle.nr << 2 | s);
+	return (u8)(READ_ONCE(cycle.nr) << 2 | s);
 }
 
 /* True: the caller scans it. False: it is DONE, or BUSY if we do not wait. */
@@ -273,7 +277,7 @@ void bw_scan_begin(bw_range_fn *fn, void *arg)
 {
 	if (!bw_world_is_stopped() || bw_scan_cycle)
 		bw_throw("a cycle of scanning begins while one runs");
-	cycle.nr = cycle.nr % CYCLES + 1;
+	WRITE_ONCE(cycle.nr, cycle.nr % CYCLES + 1);
 	cycle.fn = fn;
 	cycle.arg = arg;
 	bw_g_each(begin_one, NULL);
