@@ -127,6 +127,8 @@ static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
 		close(fd[1]);
 		signal(SIGABRT, SIG_DFL);
 		signal(SIGSEGV, SIG_DFL);
+		/* a shell has what it starts in the background ignore it */
+		signal(SIGQUIT, SIG_DFL);
 		/* a child that hangs fails */
 		alarm(300);
 		fn(arg);

@@ -255,6 +255,8 @@ static void say_end(const struct end *e)
 	if (!pid) {
 		dup2(out[1], STDOUT_FILENO);
 		dup2(out[1], STDERR_FILENO);
+		/* a shell has what it starts in the background ignore it */
+		signal(SIGQUIT, SIG_DFL);
 		execl("/proc/self/exe", "sched_parity", e->name, (char *)NULL);
 		_exit(126);
 	}

@@ -204,7 +204,7 @@ static void run_clean(void)
 	bw_m_join_dead();
 	/* all of it is of this run: queues link Gs that are dropped now */
 	bw_lock(&bw_sched.lock);
-	bw_sched.global = (struct bw_glist){ .nr = 0 };
+	bw_glist_forget(&bw_sched.global);
 	bw_unlock(&bw_sched.lock);
 	bw_g_each(drop_one, &l);
 	bw_g_put_all(&l.list);

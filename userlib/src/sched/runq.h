@@ -75,6 +75,14 @@ static inline struct bw_g *bw_glist_pop(struct bw_glist *l)
 	return g;
 }
 
+/* Whoever is in it is somebody else's; others may read @nr meanwhile. */
+static inline void bw_glist_forget(struct bw_glist *l)
+{
+	l->first = NULL;
+	l->last = NULL;
+	WRITE_ONCE(l->nr, 0);
+}
+
 /* All of @from to the end of @to. */
 void bw_glist_join(struct bw_glist *to, struct bw_glist *from);
 
