@@ -57,7 +57,7 @@ rewrite "$out/again.c"
 cmp "$out/tried.c" "$out/again.c" > "$out/log" 2>&1
 tell $? "a second time there is nothing to do"
 : > "$out/log"
-for f in "$here"/../examples/*.c; do
+for f in "$here"/../examples/*.c "$here"/../examples/*/*.c; do
 	cp "$f" "$out/example.c"
 	rewrite "$out/example.c"
 	diff "$f" "$out/example.c" >> "$out/log"

@@ -48,8 +48,8 @@ static int start(void *arg)
 		if (!f || !bw_chan_recv(c, &prime))
 			return 1;
 		printf("%ld%c", prime, i + 1 < many ? ' ' : '\n');
-		f->in = c;
-		f->out = bw_chan_make_bytes(sizeof(long), 0);
+		bw_set(&f->in, c);
+		bw_set(&f->out, bw_chan_make_bytes(sizeof(long), 0));
 		f->prime = prime;
 		c = f->out;
 		if (!c || bw_go(filter, f))
