@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: MIT
 /* fork() while other threads allocate: the child has a heap that works. */
 #include <sched.h>
+#include <time.h>
 
 #include "malloc_rig.h"
 
 #define THREADS	3
 #define FORKS	100
+/* where a fork takes seconds, as on a debug kernel: after so long only these */
+#define SECONDS		10
+#define FORKS_LEAST	10
 
 static unsigned int stop;
 static unsigned int nr_going;		/* [atomic] threads past their start */
@@ -86,18 +90,29 @@ static int fork_once(uint64_t seed)
 	return status;
 }
 
+static bool is_enough(unsigned int forks, time_t began)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return forks >= FORKS ||
+	       (forks >= FORKS_LEAST && ts.tv_sec - began > SECONDS);
+}
+
 static void a_child_of_a_storm_allocates_and_frees(void)
 {
 	pthread_t thread[THREADS];
+	struct timespec began;
 	unsigned int i;
 
+	clock_gettime(CLOCK_MONOTONIC, &began);
 	for (i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, storm,
 			       (void *)(uintptr_t)(i + 1));
 	/* a sanitizer's locks that a thread's start takes stay locked in a child */
 	while (__atomic_load_n(&nr_going, __ATOMIC_RELAXED) < THREADS)
 		sched_yield();
-	for (i = 0; i < FORKS; i++) {
+	for (i = 0; !is_enough(i, began.tv_sec); i++) {
 		int status = fork_once(i + 1);
 
 		if (!EXPECT(mrig_ended_well(status))) {
