@@ -3,6 +3,7 @@
  * What is misuse, and what is said of it; what the options find. Each case has a
  * process of its own, which opens the heap with an environment of its own.
  */
+#include <sched.h>
 #include <sys/resource.h>
 
 #include "alloc_rig.h"
@@ -311,6 +312,9 @@ static void trace(void *arg)
 		EXPECT(at->p && rig_is_filled(at->p, at->n, 0));
 		memset(at->p, at->fill, at->n);
 	}
+	/* what the collector's thread has in its hands is in no list */
+	for (i = 0; i < 10000 && bw_mheap_check(bw_mheap()); i++)
+		sched_yield();
 	EXPECT(!bw_mheap_check(bw_mheap()));
 }
 

@@ -166,7 +166,7 @@ static struct bw_mspan *spare_take_locked(struct bw_mheap *h, u32 spanclass,
 			continue;
 		bw_list_del(&s->link);
 		sp->nr--;
-		h->spare_pages -= npages;
+		bw_pages_sub(&h->spare_pages, npages);
 		return s;
 	}
 	return NULL;
@@ -178,7 +178,7 @@ static void spare_add_locked(struct bw_mheap *h, struct bw_mspan *s)
 
 	bw_list_add(&sp->head, &s->link);
 	sp->nr++;
-	h->spare_pages += s->npages;
+	bw_pages_add(&h->spare_pages, s->npages);
 }
 
 /*
@@ -234,7 +234,7 @@ static struct bw_mspan *spans_fetch(struct bw_mheap *h,
 			first = s;
 	}
 	bw_descs_give_locked(h, descs);
-	h->lazy_pages -= min(h->lazy_pages, (u64)nr * req->npages);
+	bw_pages_sub(&h->lazy_pages, min(h->lazy_pages, (u64)nr * req->npages));
 	if (first)
 		hand_out_locked(h, first);
 	bw_unlock(&h->lock);
@@ -331,7 +331,7 @@ static void put_locked(struct bw_mheap *h, struct bw_mspan *s,
 	struct bw_spares *sp = NULL;
 	u64 most;
 
-	h->used_pages -= s->npages;
+	bw_pages_sub(&h->used_pages, s->npages);
 	most = max((u64)BW_SPARE_MIN, h->used_pages / 8);
 	if (may_be_spare(s) && !h->efence)
 		sp = &h->spares[s->spanclass];

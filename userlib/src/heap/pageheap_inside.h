@@ -30,4 +30,15 @@ void bw_spans_release(struct bw_mheap *h, struct bw_list *list);
 /* After a put: what is not needed goes, by whoever sees to that. */
 void bw_mheap_put_due(struct bw_mheap *h);
 
+/* Counters of pages: changed with the lock, read by the pacer without. */
+static inline void bw_pages_add(u64 *count, u64 nr)
+{
+	WRITE_ONCE(*count, *count + nr);
+}
+
+static inline void bw_pages_sub(u64 *count, u64 nr)
+{
+	WRITE_ONCE(*count, *count - nr);
+}
+
 #endif

@@ -26,7 +26,7 @@ u64 bw_clock_now(void)
 
 void bw_used_add_locked(struct bw_mheap *h, u32 npages)
 {
-	h->used_pages += npages;
+	bw_pages_add(&h->used_pages, npages);
 	h->peak[0] = max(h->peak[0], h->used_pages);
 }
 
@@ -38,7 +38,7 @@ void bw_spares_trim_locked(struct bw_mheap *h, struct bw_spares *sp, u32 keep,
 
 		bw_list_del(&s->link);
 		sp->nr--;
-		h->spare_pages -= s->npages;
+		bw_pages_sub(&h->spare_pages, s->npages);
 		bw_list_add(out, &s->link);
 	}
 }
@@ -77,7 +77,7 @@ static void released(struct bw_mheap *h, struct bw_mspan **span, u32 nr,
 	bw_lock(&h->lock);
 	for (i = 0; i < nr; i++) {
 		if (i < done) {
-			h->lazy_pages += span[i]->npages;
+			bw_pages_add(&h->lazy_pages, span[i]->npages);
 			bw_list_add(&gone, &span[i]->link);
 		} else {
 			stick_locked(h, span[i]);
@@ -178,7 +178,7 @@ static u64 lazy_give(struct bw_mheap *h, u64 bytes)
 	/* fewer than asked for: there are no more */
 	pages = got < bytes ? ~0ULL : bytes >> BURROW_PAGE_SHIFT;
 	bw_lock(&h->lock);
-	h->lazy_pages -= min(h->lazy_pages, pages);
+	bw_pages_sub(&h->lazy_pages, min(h->lazy_pages, pages));
 	bw_unlock(&h->lock);
 	return got;
 }

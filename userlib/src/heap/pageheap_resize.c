@@ -30,9 +30,9 @@ static void refill(struct bw_mheap *h, struct bw_mspan *s,
 	u64 taken = npages;
 
 	bw_lock(&h->lock);
-	h->used_pages -= s->npages;
-	h->lazy_pages += s->npages;
-	h->lazy_pages -= min(h->lazy_pages, taken);
+	bw_pages_sub(&h->used_pages, s->npages);
+	bw_pages_add(&h->lazy_pages, s->npages);
+	bw_pages_sub(&h->lazy_pages, min(h->lazy_pages, taken));
 	bw_used_add_locked(h, npages);
 	bw_lock(&s->lock);
 	s->ref = ref;
