@@ -65,6 +65,16 @@ vm:
 bench-vm: deps
 	@selftests/scripts/bench-vm.sh
 
+#@ bench		burrow beside its peers, and a report (ONLY=alloc,map QUICK=1 FRESH=1
+#@		ROW='pairs:64'; goes on where it was interrupted)
+#@ bench-report	the report again, of what was measured
+bench: deps
+	@python3 userlib/bench/run.py '$(O)'
+
+bench-report:
+	@python3 userlib/bench/report.py "$$(ls -td '$(O)'/bench/results/*/ | \
+		grep -v '/rows/$$' | head -n 1)" '$(O)/bench/report.html'
+
 #@ model		the scheduler's protocols, and that broken ones are found (spin)
 model:
 	@selftests/model/run.sh '$(abspath $(O))/model'
@@ -86,5 +96,5 @@ clean:
 	rm -rf '$(O)'
 
 .DEFAULT_GOAL := all
-.PHONY: all help run check model module load unload kunit vm bench-vm layers \
-	style deps clean
+.PHONY: all help run check model module load unload kunit vm bench bench-report \
+	bench-vm layers style deps clean

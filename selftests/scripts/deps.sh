@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Makes sure that the packages the build and the tests need are installed:
 # installs them as root, otherwise prints the one line that does.
+#	deps.sh [LIST...]	other lists of packages
 set -eu
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
@@ -27,15 +28,15 @@ wanted()
 find_missing()
 {
 	missing=
-	for line in $(cat "$top/selftests/scripts/packages" \
-			  "$top/selftests/vm/packages" |
-		      sed 's/#.*//' | sort -u); do
+	for line in $(cat "$@" | sed 's/#.*//' | sort -u); do
 		missing="$missing $(wanted "$line")"
 	done
 	missing=$(echo $missing)
 }
 
-find_missing
+[ $# != 0 ] || set -- "$top/selftests/scripts/packages" \
+	"$top/selftests/vm/packages"
+find_missing "$@"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
@@ -45,7 +46,13 @@ if [ "$(id -u)" != 0 ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 apt-get -qq update
-find_missing		# alternatives show once there are lists
+find_missing "$@"	# alternatives show once there are lists
 echo "installing: $missing"
+# A server among them is not to run from now on.
+if [ ! -e /usr/sbin/policy-rc.d ]; then
+	trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+	printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+	chmod +x /usr/sbin/policy-rc.d
+fi
 # shellcheck disable=SC2086 # a list of words
 apt-get -qq install --no-install-recommends -y $missing >/dev/null

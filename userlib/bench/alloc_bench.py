@@ -38,7 +38,7 @@ def tell(bench, row):
 def main():
     bench = Bench(__doc__)
     print(f"{'row':16}" + "".join(f"{name:>14}" for name in bench.peers))
-    for row in bench.rows or ROWS:
+    for row in bench.each(ROWS):
         tell(bench, row)
 
 

@@ -13,7 +13,11 @@ not say who is faster: then no ratio is printed, but "even".
 *Goals.* A goal is reached or missed where the whole middle half says so, else "?".
 
 *Results.* --json FILE appends a line for each row, with all values, below a line
-with the machine, its load and the versions of what was measured.
+with the machine, its load and the versions of what was measured. results.py reads
+them, and says what is in a line; run.py has them made, part by part.
+
+*CPUs.* A row of one thread may be kept on one CPU (run(cpu=...)); nothing else is,
+since schedulers and collectors that have one CPU less are others.
 """
 import argparse
 import json
@@ -86,9 +90,15 @@ def environment(**more):
     return env
 
 
-def run(command, env=None, timeout=600):
+def one_cpu():
+    """For rows of one thread: the last one that we may have."""
+    return max(os.sched_getaffinity(0))
+
+
+def run(command, env=None, timeout=600, cpu=None):
     """What it prints; None: it has no such row. Anything on stderr is an error."""
-    out = subprocess.run(command, env=env or environment(), timeout=timeout,
+    pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
+    out = subprocess.run(pin + command, env=env or environment(), timeout=timeout,
                          capture_output=True, text=True)
     if out.returncode == NOT_HERE:
         return None
@@ -148,16 +158,50 @@ def machine():
             "peers": os.environ.get("BENCH_PEERS", "").splitlines()}
 
 
+def resident(pid):
+    """MiB of a process; 0 where it has gone."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+    except (OSError, IndexError):
+        return 0.0
+
+
+def watch(command, env=None, every=0.02, cap=400):
+    """
+    Runs it and looks at its memory meanwhile: [ms since it began, MiB]. Of more
+    than @cap points each second one goes, and we look half as often.
+    """
+    points, began = [], time.monotonic()
+    with subprocess.Popen(command, env=env or environment(), text=True,
+                          stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE) as p:
+        while p.poll() is None:
+            mib = resident(p.pid)
+            if mib:
+                points.append([(time.monotonic() - began) * 1000, mib])
+            if len(points) > cap:
+                points, every = points[::2], every * 2
+            time.sleep(every)
+        said = p.stderr.read()
+    if p.returncode == NOT_HERE:
+        return None
+    if p.returncode or said:
+        sys.exit(f"{' '.join(command)}: {p.returncode} {said}")
+    return points
+
+
 class Bench:
     """
     The arguments of a script and where its rows go:
 
         NAME=PROGRAM... -- [-r ROUNDS] [-w ROUNDS] [--json FILE] [ROW...]
 
-    or, with @positional, these first instead of the peers.
+    or, with @positional, these first instead of the peers. @references are no
+    peers: who is beside them is neither ahead nor behind.
     """
 
-    def __init__(self, doc, rounds=7, positional=()):
+    def __init__(self, doc, rounds=7, positional=(), references=()):
         argv = sys.argv[1:]
         self.peers = {}
         if not positional:
@@ -177,8 +221,25 @@ class Bench:
             parser.error("at least one round, and no fewer than 0 before it")
         self.rows = self.args.rows
         self.name = os.path.basename(sys.argv[0]).removesuffix(".py")
+        self.asked = None
         self.record({"bench": self.name, "rounds": self.args.rounds,
-                     "warm-up": self.args.warm_up, "machine": machine()})
+                     "warm-up": self.args.warm_up,
+                     "references": list(references), "machine": machine()})
+
+    def each(self, rows):
+        """
+        Those rows that were asked for, else @rows, one after the other;
+        $BENCH_PROGRESS is a file that is told which (run.py).
+        """
+        rows = list(self.rows or rows)
+        path = os.environ.get("BENCH_PROGRESS")
+        for nr, row in enumerate(rows):
+            self.asked = row
+            if path:
+                with open(path, "a", encoding="utf-8") as f:
+                    f.write(f"{nr} {len(rows)} {row}\n")
+            yield row
+        self.asked = None
 
     def record(self, line):
         if self.args.json:
@@ -188,17 +249,21 @@ class Bench:
     def turns(self, names, once):
         return turns(names, once, self.args.rounds, self.args.warm_up)
 
-    def compare(self, row, unit, values, figure="time", goals=None, more=False):
+    def compare(self, row, unit, values, figure="time", goals=None, more=False,
+                axis=None):
         """
         Ratios of the first of @values to the others; all of it becomes a line of
         the results. @goals: name -> what its ratio is to be at most (or at least,
-        with @more).
+        with @more, for figures of which more is better). @axis: (name of a curve,
+        what its x is, this row's x).
         """
         ours, *others = values
         ratios = {name: Ratio(values[ours], values[name]) for name in others}
         goals = {k: v for k, v in (goals or {}).items() if k in ratios}
         self.record({
             "bench": self.name, "row": row, "figure": figure, "unit": unit,
+            "ask": self.asked or row, "better": "more" if more else "less",
+            **({"axis": list(axis)} if axis else {}),
             "values": values,
             "median": {k: statistics.median(v) for k, v in values.items()},
             "spread": {k: spread(v) for k, v in values.items()},
@@ -207,6 +272,16 @@ class Bench:
                          "verdict": ratios[k].verdict(goal, more)}
                      for k, goal in goals.items()}})
         return ratios
+
+    def plot(self, kind, row, figure, unit, points):
+        """
+        @points: name -> [[x, y], ...]. Of kind "time" it is what y was x ms after
+        the beginning, of kind "tail" how many (y) took up to x and more than the
+        x before.
+        """
+        self.record({"bench": self.name, "row": row, "figure": figure,
+                     "unit": unit, "ask": self.asked or row, "kind": kind,
+                     "points": points})
 
 
 def told(name, ratio, goal=None, more=False):

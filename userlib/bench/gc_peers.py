@@ -41,7 +41,7 @@ def tell(bench, row):
 
 def main():
     bench = Bench(__doc__, rounds=5)
-    for row in bench.rows or ROWS:
+    for row in bench.each(ROWS):
         tell(bench, row)
 
 

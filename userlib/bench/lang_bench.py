@@ -19,7 +19,7 @@ ROWS = ("buffer", "ping", "spsc0", "spsc1", "spsc128", "mpmc0", "mpmc1",
 
 def main():
     bench = Bench(__doc__)
-    for name in bench.rows or [f"{r}:{n}" for n in "12" for r in ROWS]:
+    for name in bench.each(f"{r}:{n}" for n in "12" for r in ROWS):
         row, _, procs = name.partition(":")
         values = bench.turns(bench.peers, lambda who: float(
             run([bench.peers[who], row, procs or "1"])))

@@ -66,7 +66,7 @@ def main():
     bench = Bench(__doc__, positional=("program", "burrow"))
     found = allocators(bench.args.burrow)
     print(f"{'row':17}" + "".join(f"{name:>13}" for name in found))
-    for row in bench.rows or ROWS:
+    for row in bench.each(ROWS):
         tell(bench, found, row)
 
 

@@ -22,6 +22,8 @@ from bench import Bench, Ratio, run, spread, told
 LIMIT = {"user": {"go": 0.4, "fiber": 1.0}, "kernel": {"threads": 1.1},
          "speed-up": {"go": 1.0, "threads": 1.0}, "own": {}, "kept": {}}
 MORE = ("speed-up", "kept")
+FIGURES = {"ns": "time", "us": "time", "bytes": "memory", "times": "speed-up",
+           "%": "kept"}
 # row: class, unit, numbers of Ps, what burrow's own figure is to be
 ROWS = {
     "create": ("user", "ns", (1, 2), None),
@@ -64,7 +66,8 @@ def tell(bench, row, procs):
     more = kind in MORE
     values = measure(bench, bench.peers, row, procs)
     name_of_row = f"{row}:{procs}"
-    ratios = bench.compare(name_of_row, unit, values, kind, LIMIT[kind], more)
+    ratios = bench.compare(name_of_row, unit, values, FIGURES[unit],
+                           LIMIT[kind], more)
     cells = [f"{name} {statistics.median(v):.4g} ±{spread(v):.0f}%"
              for name, v in values.items()]
     cells += [told(name, ratio, LIMIT[kind].get(name), more)
@@ -86,12 +89,13 @@ def tell_two_to_one(bench, row):
 
 def main():
     bench = Bench(__doc__)
-    rows = bench.rows or [f"{row}:{n}" for row, r in ROWS.items() for n in r[2]]
-    for name in rows:
+    rows = [f"{row}:{n}" for row, r in ROWS.items() for n in r[2]]
+    for name in bench.each(rows + [f"{row}:2/1" for row in NOT_SLOWER]):
         row, _, procs = name.partition(":")
-        tell(bench, row, int(procs or ROWS[row][2][-1]))
-    for row in NOT_SLOWER if not bench.rows else ():
-        tell_two_to_one(bench, row)
+        if procs == "2/1":
+            tell_two_to_one(bench, row)
+        else:
+            tell(bench, row, int(procs or ROWS[row][2][-1]))
 
 
 main()

@@ -100,8 +100,8 @@ def no_rounds_are_refused():
         raise AssertionError(argv)
 
 
-def main(tap):
-    tests = [fn for name, fn in globals().items()
+def main(tap, names):
+    tests = [fn for name, fn in names.items()
              if callable(fn) and name != "main"]
     lines, bad = [], 0
     for nr, fn in enumerate(tests, 1):
@@ -120,4 +120,4 @@ def main(tap):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.argv[1], globals())
