@@ -81,7 +81,6 @@ static void in_child(void *arg)
 	struct bw_memstats m;
 	struct bw_region *r;
 	pthread_t thread;
-	int bad;
 	u32 i;
 
 	if (seed % 3 == 1)
@@ -104,9 +103,7 @@ static void in_child(void *arg)
 	EXPECT(!pthread_create(&thread, NULL, thread_of_child, NULL));
 	EXPECT(!pthread_join(thread, NULL));
 	EXPECT(!bw_memstats(&m));
-	bad = bw_mheap_check(bw_mheap());
-	if (!EXPECT(!bad))
-		printf("# bw_mheap_check() says %d\n", bad);
+	EXPECT(rig_heap_is_whole());
 }
 
 static void a_child_goes_on_with_the_heap_whatever_others_were_doing(void)
@@ -140,7 +137,7 @@ static void a_child_goes_on_with_the_heap_whatever_others_were_doing(void)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(thread[i], NULL);
 	drop(slot);
-	EXPECT(!bw_mheap_check(bw_mheap()));
+	EXPECT(rig_heap_is_whole());
 }
 
 static void generations(void *arg)
@@ -157,7 +154,7 @@ static void generations(void *arg)
 				  sizeof(said)));
 	churn(slot, &seed, 1000);
 	drop(slot);
-	EXPECT(!bw_mheap_check(bw_mheap()));
+	EXPECT(rig_heap_is_whole());
 }
 
 static void so_does_its_child_and_that_one_s(void)

@@ -68,7 +68,7 @@ static void what_fills_units_lies_in_them_and_is_zero(void)
 			memset(p, 0xa5, n);
 			bw_free(p);
 		}
-	EXPECT(!bw_mheap_check(h));
+	EXPECT(rig_heap_is_whole());
 }
 
 static void what_would_waste_or_may_hold_pointers_lies_elsewhere(void)
@@ -200,7 +200,7 @@ static void in_child(void *arg)
 	EXPECT(is_huge(bw_mheap(), q));
 	bw_free(p);
 	bw_free(q);
-	EXPECT(!bw_mheap_check(bw_mheap()));
+	EXPECT(rig_heap_is_whole());
 }
 
 static void a_child_of_fork_has_them_too(void)
@@ -214,7 +214,7 @@ static void a_child_of_fork_has_them_too(void)
 	EXPECT(!rig_child(in_child, p, said, sizeof(said)));
 	EXPECT(rig_is_filled(p, 3 * UNIT, 0x21));
 	bw_free(p);
-	EXPECT(!bw_mheap_check(bw_mheap()));
+	EXPECT(rig_heap_is_whole());
 }
 
 int main(void)

@@ -3,6 +3,7 @@
 #ifndef BW_TESTS_ALLOC_RIG_H
 #define BW_TESTS_ALLOC_RIG_H
 
+#include "gc/collector.h"
 #include "heap/mcache.h"
 #include <sched.h>
 
@@ -44,6 +45,22 @@ static inline void rig_expect_empty(struct bw_mheap *h)
 	EXPECT(!h->used_pages && !h->spare_pages && !h->stuck_pages);
 	EXPECT(!h->be->ops->stats(h->be, &st));
 	EXPECT(!st.out_spans && !st.out_pages_live);
+}
+
+/*
+ * The heap of the process, beside which the collector's thread works: what that has
+ * in its hands is in no list.
+ */
+static inline bool rig_heap_is_whole(void)
+{
+	int bad;
+
+	bw_collector_hold();
+	bad = bw_mheap_check(bw_mheap());
+	bw_collector_go_on();
+	if (bad)
+		printf("# invariant %d of the heap does not hold\n", bad);
+	return !bad;
 }
 
 /* An object as the test remembers it. */

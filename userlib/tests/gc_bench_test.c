@@ -288,11 +288,6 @@ static void children_find_all_of_it_while_cycles_go_on(void)
 	in_run(forks_main);
 }
 
-static void the_second_time_was_hybrid(void)
-{
-	EXPECT(bw_collector.running == BW_GC_HYBRID);
-}
-
 static void all(void)
 {
 	TEST(binary_trees_have_all_their_nodes);
@@ -303,12 +298,5 @@ static void all(void)
 
 int main(void)
 {
-	gc_as_usual();
-	printf("# plain\n");
-	all();
-	bw_barriers_used();
-	printf("# hybrid\n");
-	all();
-	TEST(the_second_time_was_hybrid);
-	return tap_end();
+	return gc_tests_twice(all);
 }

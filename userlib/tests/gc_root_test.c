@@ -340,11 +340,6 @@ static void a_pointer_in_a_register_alone_keeps_its_object(void)
 	in_run(registers_main);
 }
 
-static void the_second_time_was_hybrid(void)
-{
-	EXPECT(bw_collector.running == BW_GC_HYBRID);
-}
-
 static void all(void)
 {
 	TEST(each_kind_of_root_keeps_what_it_points_to);
@@ -358,12 +353,5 @@ static void all(void)
 
 int main(void)
 {
-	gc_as_usual();
-	printf("# plain\n");
-	all();
-	bw_barriers_used();
-	printf("# hybrid\n");
-	all();
-	TEST(the_second_time_was_hybrid);
-	return tap_end();
+	return gc_tests_twice(all);
 }

@@ -445,7 +445,7 @@ static void actors_child(void *arg)
 	bw_barriers_used();
 	EXPECT(!bw_run(actors_main, NULL));
 	EXPECT(bw_collector.running == BW_GC_HYBRID);
-	EXPECT(!bw_mheap_check(bw_mheap()));
+	EXPECT(rig_heap_is_whole());
 }
 
 static void with_options(const char *options)

@@ -3,6 +3,7 @@
 #include "gc_rig.h"
 
 #define MANY	1000
+#define LOOKS	(SLOW ? 50U : 300U)
 
 static int garbage(void *arg)
 {
@@ -202,6 +203,35 @@ static void children_have_the_heap_of_a_moment_between_cycles(void)
 	in_run(forks_main);
 }
 
+static u32 nr_looked;
+
+static void *asks(void *arg)
+{
+	while (READ_ONCE(nr_looked) < LOOKS)
+		bw_gc();
+	return NULL;
+}
+
+/* Z2: what the other thread asks for goes on between two looks, and in none. */
+static void who_holds_the_collector_finds_nothing_in_its_hands(void)
+{
+	const struct bw_gc_times *t = &bw_collector.times;
+	pthread_t thread;
+	u32 i;
+
+	EXPECT(!pthread_create(&thread, NULL, asks, NULL));
+	while (nr_looked < LOOKS) {
+		for (i = 0; i < 10; i++)
+			secret_of(20000 * (i + 1));
+		bw_collector_hold();
+		EXPECT(t->end >= t->begin);
+		bw_collector_go_on();
+		EXPECT(rig_heap_is_whole());
+		WRITE_ONCE(nr_looked, nr_looked + 1);
+	}
+	pthread_join(thread, NULL);
+}
+
 int main(void)
 {
 	gc_as_usual();
@@ -211,6 +241,7 @@ int main(void)
 	TEST(a_program_that_never_frees_does_not_grow);
 	TEST(many_change_what_they_have_and_find_it_again);
 	TEST(children_have_the_heap_of_a_moment_between_cycles);
+	TEST(who_holds_the_collector_finds_nothing_in_its_hands);
 	TEST(the_heap_is_whole_in_the_end);
 	return tap_end();
 }

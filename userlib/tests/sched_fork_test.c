@@ -2,9 +2,9 @@
 /* A child of fork() with a run of its own: bw_after_fork(). */
 #include <sys/socket.h>
 
+#include "alloc_rig.h"
 #include "burrow/io.h"
 #include "burrow/time.h"
-#include "heap/pageheap.h"
 #include "sched_rig.h"
 
 #define GS	300
@@ -152,7 +152,7 @@ static void child_runs(void)
 	EXPECT(!__atomic_load_n(&ghosts, __ATOMIC_SEQ_CST));
 	/* the parent's Gs are there to be used */
 	EXPECT(had < GS || count_gs() < had + GS / 2);
-	EXPECT(!bw_mheap_check(bw_mheap()));
+	EXPECT(rig_heap_is_whole());
 }
 
 /* Forks; the child does @fn and ends. What it says to the parent. */

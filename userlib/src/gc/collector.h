@@ -185,6 +185,12 @@ void bw_collector_due(struct bw_mheap *h);
 void bw_collector_wake(void);
 /* A cycle that begins now or later, and its end. */
 void bw_collector_run(void);
+/*
+ * From the one to the other the collector's thread has nothing in its hands (Z2): no
+ * span on its way to the backend, none half swept.
+ */
+void bw_collector_hold(void);
+void bw_collector_go_on(void);
 u64 bw_gc_now(void);
 u64 bw_gc_cpu_now(void);
 

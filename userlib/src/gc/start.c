@@ -14,8 +14,9 @@
  *
  * Z1. @wanted goes up when somebody asks; a cycle ends with @done at what
  *     @wanted was before it began. So who asked sees all of a cycle.
- * Z2. @busy is held for all of a cycle, and by fork() from our handler to the
- *     end: a child finds nothing half marked or half swept by others.
+ * Z2. @busy is held for all of a cycle, and of a slice (scavenge.c), and by fork()
+ *     from our handler to the end: a child finds nothing half marked or half swept
+ *     by others.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -60,7 +61,7 @@ u64 bw_gc_cpu_now(void)
 }
 
 /* Z2. As a lock, but who waits may be stopped. */
-static void busy_begin(void)
+void bw_collector_hold(void)
 {
 	u32 old = BW_LOCK_FREE;
 
@@ -70,7 +71,7 @@ static void busy_begin(void)
 		bw_futex_wait(&busy, BW_LOCK_CONTENDED, 0);
 }
 
-static void busy_end(void)
+void bw_collector_go_on(void)
 {
 	if (xchg(&busy, BW_LOCK_FREE) == BW_LOCK_CONTENDED)
 		bw_futex_wake(&busy, 1);
@@ -117,7 +118,8 @@ static void init_once(void)
 	c->origin = bw_gc_now();
 	bw_work_init(&c->pool, POOL_MAX);
 	bw_pacer_init(c);
-	if (pthread_atfork(busy_begin, busy_end, fork_child))
+	if (pthread_atfork(bw_collector_hold, bw_collector_go_on,
+			   fork_child))
 		bw_throw("no memory for a fork handler");
 }
 
@@ -143,9 +145,9 @@ static void rest(struct bw_collector *c, u32 bell)
 {
 	u64 until;
 
-	busy_begin();
+	bw_collector_hold();
 	until = bw_scavenge_some(c);
-	busy_end();
+	bw_collector_go_on();
 	bw_futex_wait(&c->bell, bell, until);
 }
 
@@ -167,9 +169,9 @@ static void *collector_main(void *arg)
 			rest(c, bell);
 			continue;
 		}
-		busy_begin();
+		bw_collector_hold();
 		bw_gc_cycle(c);
-		busy_end();
+		bw_collector_go_on();
 		WRITE_ONCE(c->forced, 0);
 		/* pairs with bw_collector_run() */
 		smp_store_release(&c->done, want);
