@@ -68,12 +68,12 @@ static void cmd_echo(struct conn *c)
 /* It stays as it is when the lock is dropped: values are replaced. */
 static struct blob *value_of(struct text key)
 {
-	uint64_t hash = db_hash(key), shard = db_shard(hash);
+	uint64_t shard = db_shard(key);
 	struct blob *value;
 	struct entry *e;
 
 	db_lock(shard);
-	e = db_find(key, hash);
+	e = db_find(shard, key);
 	value = e ? e->value : NULL;
 	db_unlock(shard);
 	return value;
@@ -99,7 +99,7 @@ static uint64_t shards_of(struct conn *c, int step)
 	int i;
 
 	for (i = 1; i < c->argc; i += step)
-		shards |= db_shard(db_hash(c->argv[i]));
+		shards |= db_shard(c->argv[i]);
 	return shards;
 }
 
@@ -112,7 +112,7 @@ static void cmd_mget(struct conn *c)
 	reply_number(c, '*', c->argc - 1);
 	db_lock(shards);
 	for (i = 1; i < c->argc; i++) {
-		e = db_find(c->argv[i], db_hash(c->argv[i]));
+		e = db_find(db_shard(c->argv[i]), c->argv[i]);
 		reply_value(c, e ? e->value : NULL);
 	}
 	db_unlock(shards);
@@ -132,7 +132,7 @@ static void cmd_mset(struct conn *c)
 		struct text key = c->argv[i], value = c->argv[i + 1];
 		struct blob *b = db_blob(value.at, value.len);
 
-		err = b ? db_put(key, db_hash(key), b, DB_FOREVER) : -1;
+		err = b ? db_put(db_shard(key), key, b, DB_FOREVER) : -1;
 	}
 	db_unlock(shards);
 	if (err)
@@ -205,7 +205,7 @@ static void cmd_set(struct conn *c)
 {
 	struct text key = c->argv[1], value = c->argv[2];
 	struct set s = { .expires = DB_FOREVER };
-	uint64_t hash = db_hash(key), shard = db_shard(hash);
+	uint64_t shard = db_shard(key);
 	struct entry *e = NULL;
 	struct blob *b;
 	int err = 0;
@@ -219,13 +219,13 @@ static void cmd_set(struct conn *c)
 	}
 	db_lock(shard);
 	if (s.absent || s.present || s.keep)
-		e = db_find(key, hash);
+		e = db_find(shard, key);
 	if (e && s.keep)
 		s.expires = e->expires;
 	if ((s.absent && e) || (s.present && !e))
 		err = 1;
 	else
-		err = db_put(key, hash, b, s.expires);
+		err = db_put(shard, key, b, s.expires);
 	db_unlock(shard);
 	if (err > 0)
 		reply_nil(c);
@@ -242,7 +242,7 @@ static void cmd_del(struct conn *c)
 
 	db_lock(shards);
 	for (i = 1; i < c->argc; i++)
-		n += db_del(c->argv[i], db_hash(c->argv[i]));
+		n += db_del(db_shard(c->argv[i]), c->argv[i]);
 	db_unlock(shards);
 	reply_number(c, ':', n);
 }
@@ -254,16 +254,16 @@ static void cmd_exists(struct conn *c)
 
 	db_lock(shards);
 	for (i = 1; i < c->argc; i++)
-		n += !!db_find(c->argv[i], db_hash(c->argv[i]));
+		n += !!db_find(db_shard(c->argv[i]), c->argv[i]);
 	db_unlock(shards);
 	reply_number(c, ':', n);
 }
 
 /* Locked. NULL: the new value in *@n; or what is wrong. */
-static const char *add(struct text key, uint64_t hash, long long by,
+static const char *add(uint64_t shard, struct text key, long long by,
 		       long long *n)
 {
-	struct entry *e = db_find(key, hash);
+	struct entry *e = db_find(shard, key);
 	char text[24];
 	struct blob *b;
 
@@ -277,19 +277,19 @@ static const char *add(struct text key, uint64_t hash, long long by,
 		return NO_MEMORY;
 	if (e)
 		db_set_value(e, b);
-	else if (db_put(key, hash, b, DB_FOREVER))
+	else if (db_put(shard, key, b, DB_FOREVER))
 		return NO_MEMORY;
 	return NULL;
 }
 
 static void increase(struct conn *c, long long by)
 {
-	uint64_t hash = db_hash(c->argv[1]), shard = db_shard(hash);
+	uint64_t shard = db_shard(c->argv[1]);
 	const char *wrong;
 	long long n;
 
 	db_lock(shard);
-	wrong = add(c->argv[1], hash, by, &n);
+	wrong = add(shard, c->argv[1], by, &n);
 	db_unlock(shard);
 	if (wrong)
 		reply_error(c, "%s", wrong);
@@ -319,7 +319,7 @@ static void cmd_incrby(struct conn *c)
 
 static void cmd_expire(struct conn *c)
 {
-	uint64_t hash = db_hash(c->argv[1]), shard = db_shard(hash), when = 0;
+	uint64_t shard = db_shard(c->argv[1]), when = 0;
 	struct entry *e;
 	long long n;
 
@@ -332,11 +332,11 @@ static void cmd_expire(struct conn *c)
 		return;
 	}
 	db_lock(shard);
-	e = db_find(c->argv[1], hash);
+	e = db_find(shard, c->argv[1]);
 	if (e && n > 0)
 		e->expires = when;
 	else if (e)
-		db_del(c->argv[1], hash);
+		db_del(shard, c->argv[1]);
 	db_unlock(shard);
 	reply_number(c, ':', !!e);
 }
@@ -344,12 +344,12 @@ static void cmd_expire(struct conn *c)
 /* How long it has, in @unit; -1: for ever; -2: there is none. */
 static void time_left(struct conn *c, uint64_t unit)
 {
-	uint64_t hash = db_hash(c->argv[1]), shard = db_shard(hash), now;
+	uint64_t shard = db_shard(c->argv[1]), now;
 	struct entry *e;
 	long long n = -2;
 
 	db_lock(shard);
-	e = db_find(c->argv[1], hash);
+	e = db_find(shard, c->argv[1]);
 	now = bw_now();
 	if (e && e->expires == DB_FOREVER)
 		n = -1;

@@ -8,27 +8,27 @@
 
 #include "db.h"
 
-#define BUCKETS		64U
 #define LOOK_NS		100000000ULL	/* from one look to the next */
-#define LOOK_BUCKETS	512U		/* of a shard, in each */
+#define LOOK_KEYS	512U		/* of a shard, in each */
+
+BW_TYPE(entry, struct entry, value);
+
+/* The bytes of a key are an object of their own. */
+static const struct bw_map_type entries = BW_MAP(BW_STRING, BW_OF(entry));
 
 /**
- * struct shard - a hash table
+ * struct shard - a part of the keys
  * @mutex:	guards it
- * @bucket:	chains							[mutex]
- * @nr_buckets:	a power of two						[mutex]
- * @nr:		keys							[mutex]
- * @cursor:	where the next look for expired ones begins		[mutex]
+ * @map:	of @entries						[mutex]
+ * @look:	where the next look for expired ones begins, if		[mutex]
+ * @looking:	it is under way						[mutex]
  */
 struct shard {
 	struct bw_mutex mutex;
-	struct entry **bucket;
-	size_t nr_buckets;
-	size_t nr;
-	size_t cursor;
+	struct bw_map *map;
+	struct bw_map_iter look;
+	bool looking;
 } __attribute__((aligned(64)));
-
-BW_TYPE_BYTES(entry, struct entry, key, next, value);
 
 static struct shard shards[DB_SHARDS];
 static uint64_t seed[2];
@@ -41,10 +41,9 @@ int db_init(void)
 		return -EIO;
 	seed[0] |= 1;
 	for (i = 0; i < DB_SHARDS; i++) {
-		shards[i].bucket = bw_alloc_array(BUCKETS, sizeof(void *));
-		if (!shards[i].bucket)
+		shards[i].map = bw_map_make(&entries, 0);
+		if (!shards[i].map)
 			return -ENOMEM;
-		shards[i].nr_buckets = BUCKETS;
 	}
 	return 0;
 }
@@ -56,8 +55,11 @@ static uint64_t mix(uint64_t a, uint64_t b)
 	return (uint64_t)m ^ (uint64_t)(m >> 64);
 }
 
-/* Words of the key, each multiplied with what nobody else knows. */
-uint64_t db_hash(struct text key)
+/*
+ * Words of the key, each multiplied with what nobody else knows: who chooses the
+ * keys does not choose their shard. The map has secrets of its own.
+ */
+uint64_t db_shard(struct text key)
 {
 	uint64_t h = seed[1] ^ key.len, word;
 	const char *at = key.at;
@@ -69,24 +71,24 @@ uint64_t db_hash(struct text key)
 	}
 	word = 0;
 	memcpy(&word, at, n);
-	return mix(mix(h ^ word, seed[0]), seed[0] ^ 0x9e3779b97f4a7c15ULL);
+	return (uint64_t)1 << (mix(h ^ word, seed[0]) % DB_SHARDS);
 }
 
-static struct shard *shard_of(uint64_t hash)
+static struct shard *shard_of(uint64_t shard)
 {
-	return &shards[hash >> 58];
+	return &shards[__builtin_ctzll(shard)];
 }
 
 void db_lock(uint64_t which)
 {
 	for (; which; which &= which - 1)
-		bw_mutex_lock(&shards[__builtin_ctzll(which)].mutex);
+		bw_mutex_lock(&shard_of(which)->mutex);
 }
 
 void db_unlock(uint64_t which)
 {
 	for (; which; which &= which - 1)
-		bw_mutex_unlock(&shards[__builtin_ctzll(which)].mutex);
+		bw_mutex_unlock(&shard_of(which)->mutex);
 }
 
 struct blob *db_blob(const char *bytes, size_t len)
@@ -101,49 +103,26 @@ struct blob *db_blob(const char *bytes, size_t len)
 	return b;
 }
 
-static struct entry **bucket_of(const struct shard *s, uint64_t hash)
+static struct bw_string string_of(struct text key)
 {
-	return &s->bucket[hash & (s->nr_buckets - 1)];
+	return (struct bw_string){ key.at, key.len };
 }
 
-static void take_out(struct shard *s, struct entry **at)
+struct entry *db_find(uint64_t shard, struct text key)
 {
-	bw_set(at, (*at)->next);
-	s->nr--;
+	struct bw_map *map = shard_of(shard)->map;
+	struct entry *e = bw_map_get_string(map, string_of(key));
+
+	if (!e || e->expires == DB_FOREVER || bw_now() < e->expires)
+		return e;
+	bw_map_del_string(map, string_of(key));
+	return NULL;
 }
 
-/* Where it is, or the end of its chain; expired ones on the way go. */
-static struct entry **place_of(struct shard *s, struct text key, uint64_t hash)
+bool db_del(uint64_t shard, struct text key)
 {
-	struct entry **at = bucket_of(s, hash), *e;
-
-	while ((e = *at)) {
-		if (e->expires != DB_FOREVER && bw_now() >= e->expires) {
-			take_out(s, at);
-			continue;
-		}
-		if (e->hash == hash && e->len == key.len &&
-		    !memcmp(e->key, key.at, key.len))
-			break;
-		at = &e->next;
-	}
-	return at;
-}
-
-struct entry *db_find(struct text key, uint64_t hash)
-{
-	return *place_of(shard_of(hash), key, hash);
-}
-
-bool db_del(struct text key, uint64_t hash)
-{
-	struct shard *s = shard_of(hash);
-	struct entry **at = place_of(s, key, hash);
-	bool there = *at;
-
-	if (there)
-		take_out(s, at);
-	return there;
+	return db_find(shard, key) &&
+	       bw_map_del_string(shard_of(shard)->map, string_of(key));
 }
 
 void db_set_value(struct entry *e, struct blob *value)
@@ -151,49 +130,26 @@ void db_set_value(struct entry *e, struct blob *value)
 	bw_set(&e->value, value);
 }
 
-/* Without memory the chains get longer. */
-static void grow(struct shard *s)
+/* The map keeps the key: a copy, as a request's bytes are overwritten. */
+static struct entry *db_add(struct bw_map *map, struct text key)
 {
-	size_t n = 2 * s->nr_buckets, i;
-	struct entry **more = bw_alloc_array(n, sizeof(*more)), *e, *next;
+	struct bw_string own = bw_string_copy(key.at, key.len);
 
-	if (!more)
-		return;
-	for (i = 0; i < s->nr_buckets; i++) {
-		for (e = s->bucket[i]; e; e = next) {
-			next = e->next;
-			bw_set(&e->next, more[e->hash & (n - 1)]);
-			bw_set(&more[e->hash & (n - 1)], e);
-		}
-	}
-	bw_set(&s->bucket, more);
-	s->nr_buckets = n;
+	return own.ptr ? bw_map_at_string(map, own, NULL) : NULL;
 }
 
-int db_put(struct text key, uint64_t hash, struct blob *value, uint64_t expires)
+int db_put(uint64_t shard, struct text key, struct blob *value,
+	   uint64_t expires)
 {
-	struct shard *s = shard_of(hash);
-	struct entry *e = *place_of(s, key, hash), **first;
+	struct bw_map *map = shard_of(shard)->map;
+	struct entry *e = bw_map_get_string(map, string_of(key));
 
-	if (e) {
-		db_set_value(e, value);
-		e->expires = expires;
-		return 0;
-	}
-	e = bw_new_tail(entry, key.len);
+	if (!e)
+		e = db_add(map, key);
 	if (!e)
 		return -ENOMEM;
-	memcpy(e->key, key.at, key.len);
-	e->len = key.len;
-	e->hash = hash;
+	db_set_value(e, value);
 	e->expires = expires;
-	bw_set(&e->value, value);
-	if (s->nr >= s->nr_buckets)
-		grow(s);
-	first = bucket_of(s, hash);
-	bw_set(&e->next, *first);
-	bw_set(first, e);
-	s->nr++;
 	return 0;
 }
 
@@ -204,41 +160,49 @@ size_t db_size(void)
 
 	for (i = 0; i < DB_SHARDS; i++) {
 		bw_mutex_lock(&shards[i].mutex);
-		nr += shards[i].nr;
+		nr += bw_map_len(shards[i].map);
 		bw_mutex_unlock(&shards[i].mutex);
 	}
 	return nr;
 }
 
+/* New maps: those that are full would keep their memory. */
 void db_clear(void)
 {
+	struct bw_map *map;
 	unsigned int i;
-	size_t k;
 
 	db_lock(~(uint64_t)0);
 	for (i = 0; i < DB_SHARDS; i++) {
-		for (k = 0; k < shards[i].nr_buckets; k++)
-			bw_set(&shards[i].bucket[k], NULL);
-		shards[i].nr = 0;
+		map = bw_map_make(&entries, 0);
+		if (map)
+			shards[i].map = map;
+		else
+			bw_map_clear(shards[i].map);
+		shards[i].looking = false;
 	}
 	db_unlock(~(uint64_t)0);
 }
 
+/* A few keys. Others may come and go until the next look, the iteration holds. */
 static void look(struct shard *s)
 {
 	uint64_t now = bw_now();
-	struct entry **at;
+	const struct bw_string *key;
+	const struct entry *e;
 	unsigned int i;
 
 	bw_mutex_lock(&s->mutex);
-	for (i = 0; i < LOOK_BUCKETS && i < s->nr_buckets; i++) {
-		at = &s->bucket[s->cursor++ & (s->nr_buckets - 1)];
-		while (*at) {
-			if (now >= (*at)->expires)
-				take_out(s, at);
-			else
-				at = &(*at)->next;
-		}
+	if (!s->looking)
+		bw_map_iter_begin(&s->look, s->map);
+	for (i = 0; i < LOOK_KEYS; i++) {
+		s->looking = bw_map_next(&s->look);
+		if (!s->looking)
+			break;
+		key = s->look.key;
+		e = s->look.value;
+		if (now >= e->expires)
+			bw_map_del_string(s->map, *key);
 	}
 	bw_mutex_unlock(&s->mutex);
 }

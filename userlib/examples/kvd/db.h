@@ -2,7 +2,7 @@
 /*
  * db: keys and values.
  *
- * Keys are spread over shards, each a hash table of its own under its own mutex. A
+ * Keys are spread over shards, each a map of its own under its own mutex. A
  * value is never changed, but replaced: who got one under the lock may look at it
  * without. Who needs several keys at one moment locks all of their shards, in order.
  * A key whose time has come is gone: whoever meets it takes it out, and a G looks
@@ -30,42 +30,33 @@ struct text {
 };
 
 /**
- * struct entry - a key							[its shard]
- * @next:	in its bucket
+ * struct entry - what a key has					[its shard]
  * @value:	its value
  * @expires:	a moment, or DB_FOREVER
- * @hash:	of the key
- * @len:	of the key
  */
 struct entry {
-	struct entry *next;
 	struct blob *value;
 	uint64_t expires;
-	uint64_t hash;
-	size_t len;
-	char key[];
 };
 
 int db_init(void);
-uint64_t db_hash(struct text key);
 
-/* The shard of a hash is bit i of db_shard(): locks one, or all of several. */
-static inline uint64_t db_shard(uint64_t hash)
-{
-	return (uint64_t)1 << (hash >> 58);
-}
-
+/* Of a key, its shard: bit i is shard i. Locks one, or all of several. */
+uint64_t db_shard(struct text key);
 void db_lock(uint64_t shards);
 void db_unlock(uint64_t shards);
 
-/* Locked. NULL: there is none. */
-struct entry *db_find(struct text key, uint64_t hash);
+/*
+ * Locked, with the key's shard. NULL: there is none. It is good until a key comes
+ * into the shard or goes.
+ */
+struct entry *db_find(uint64_t shard, struct text key);
 /* With that value: 0, -ENOMEM */
-int db_put(struct text key, uint64_t hash, struct blob *value,
+int db_put(uint64_t shard, struct text key, struct blob *value,
 	   uint64_t expires);
 void db_set_value(struct entry *e, struct blob *value);
 /* False: it was not there. */
-bool db_del(struct text key, uint64_t hash);
+bool db_del(uint64_t shard, struct text key);
 
 /* Not locked. */
 size_t db_size(void);
