@@ -1,33 +1,39 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""servers_bench.py EXAMPLES OUT GO [-r ROUNDS] [-n REQUESTS]
+"""servers_bench.py EXAMPLES OUT GO [-r ROUNDS] [--json FILE] [ROW...]
 
 Servers under the same client, in turns, each started anew for each round: kvd and
 redis-server under redis-benchmark; httpd, Go's net/http and nginx under wrk. On one
-CPU the server has the first, the client the second; on two both have both. A line for
-each: requests a second and their ratio to the first server's of the same round, the
-99th percentile in ms, microseconds of the server's CPU time a request, and MiB
-resident at the end; medians, and the spread of the ratio.
+CPU the server has the first, the client the second; on two both have both. A row is
+get:1:2, get with one request at a time on two CPUs; set:16:1; hello:1 is httpd's.
+
+A line for each server: requests a second, ours to it, the 99th percentile in ms,
+microseconds of the server's CPU time a request, MiB resident at the end (bench.py says
+how). BENCH_REQUESTS is how many redis-benchmark makes, 60000; four times as many where
+they come several at a time.
 """
-import argparse
 import os
 import re
 import shutil
 import socket
 import statistics
 import subprocess
+import sys
 import time
 
-p = argparse.ArgumentParser()
-p.add_argument("examples")
-p.add_argument("out")
-p.add_argument("go")
-p.add_argument("-r", type=int, default=5)
-p.add_argument("-n", type=int, default=60000)
-a = p.parse_args()
+from bench import Bench, told
 
 TICK = os.sysconf("SC_CLK_TCK")
 CONNS = 50
+KEYS = 100000
+REQUESTS = int(os.environ.get("BENCH_REQUESTS", "60000"))
+ROWS = [f"{what}:{depth}:{cpus}" for what in ("get", "set") for depth in (1, 16)
+        for cpus in (1, 2)] + ["hello:1", "hello:2"]
+# Of requests a second: at least so much of theirs, on one CPU and on two.
+GOALS = {"redis-server": (1.0, 1.5), "go": (1.3, 1.3)}
+# What once() returns, and whether more is better.
+FIGURES = (("requests/s", "1/s", True), ("p99", "ms", False),
+           ("CPU time a request", "us", False), ("resident", "MiB", False))
 
 
 def free_port():
@@ -37,7 +43,7 @@ def free_port():
 
 
 def nginx(port, cpus):
-    conf = os.path.abspath(os.path.join(a.out, "nginx.conf"))
+    conf = os.path.abspath(os.path.join(args.out, "nginx.conf"))
     with open(conf, "w", encoding="ascii") as f:
         f.write("""daemon off; worker_processes %d; pid %s.pid; error_log /dev/null;
 events { worker_connections 1024; }
@@ -53,8 +59,8 @@ def command(name, port, cpus):
     if name == "nginx":
         return nginx(port, cpus)
     if name == "go":
-        return [a.go.split("=", 1)[1]]
-    return [os.path.join(a.examples, name), "-p", str(port)]
+        return [args.go.split("=", 1)[1]]
+    return [os.path.join(args.examples, name), "-p", str(port)]
 
 
 class Server:
@@ -103,20 +109,28 @@ class Server:
         self.p.wait()
 
 
-def redis_benchmark(server, row, pin):
-    what, depth = row
-    n = a.n * (4 if depth > 1 else 1)
+def ask_redis(server, pin, n, what, depth):
     said = subprocess.run(
         pin + ["redis-benchmark", "-p", str(server.port), "-n", str(n), "-c",
-               str(CONNS), "-P", str(depth), "-r", "100000", "-d", "64",
+               str(CONNS), "-P", str(depth), "-r", str(KEYS), "-d", "64",
                "--csv", "-t", what],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         check=True).stdout
-    words = [w.strip('"') for w in said.strip().splitlines()[-1].split(",")]
-    return n, float(words[1]), float(words[6])
+    return [w.strip('"') for w in said.strip().splitlines()[-1].split(",")]
 
 
-def wrk(server, row, pin):
+def redis_benchmark(server, pin, what, depth):
+    """Most of what is asked for is there."""
+    if what == "get":
+        ask_redis(server, pin, 2 * KEYS, "set", 16)
+    was = server.cpu()
+    n = REQUESTS * (4 if int(depth) > 1 else 1)
+    words = ask_redis(server, pin, n, what, depth)
+    return float(words[1]), float(words[6]), (server.cpu() - was) / n * 1e6
+
+
+def wrk(server, pin):
+    was = server.cpu()
     said = subprocess.run(
         pin + ["wrk", "-t1", "-c%d" % CONNS, "-d1", "--latency",
                "http://127.0.0.1:%d/" % server.port],
@@ -125,57 +139,64 @@ def wrk(server, row, pin):
         raise SystemExit(said)
     p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", said)
     scale = {"us": 0.001, "ms": 1, "s": 1000}[p99.group(2)]
-    return (int(re.search(r"(\d+) requests in", said).group(1)),
-            float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1)),
-            float(p99.group(1)) * scale)
+    n = int(re.search(r"(\d+) requests in", said).group(1))
+    return (float(re.search(r"Requests/sec:\s+([\d.]+)", said).group(1)),
+            float(p99.group(1)) * scale, (server.cpu() - was) / n * 1e6)
 
 
-def once(name, cpus, client, row):
+def once(name, what, depth, cpus):
     server = Server(name, cpus)
     pin = ["taskset", "-c", "1" if cpus == 1 else "0,1"]
-    was = server.cpu()
-    n, rate, p99 = client(server, row, pin)
-    cpu = (server.cpu() - was) / n * 1e6
-    got = (rate, p99, cpu, server.mib())
+    got = wrk(server, pin) if what == "hello" else \
+        redis_benchmark(server, pin, what, depth)
+    got += (server.mib(),)
     server.end()
     return got
 
 
-def there(names):
-    for name in names:
-        if name in ("kvd", "httpd") or (name == "go" and a.go) or \
-           shutil.which(name):
-            yield name
+def is_here(name):
+    return name in ("kvd", "httpd") or (name == "go" and args.go) or \
+        shutil.which(name)
+
+
+def row(bench, name):
+    if name not in ROWS:
+        sys.exit(f"{name}: there is no such row; there are {' '.join(ROWS)}")
+    what, depth, cpus = name.split(":")[0], name.split(":")[1], int(name[-1])
+    names = ["httpd", "go", "nginx"] if what == "hello" else \
+        ["kvd", "redis-server"]
+    got = bench.turns([n for n in names if is_here(n)],
+                      lambda who: once(who, what, depth, cpus))
+    goals = {who: goal[cpus - 1] for who, goal in GOALS.items()}
+    for i, (figure, unit, more) in enumerate(FIGURES):
+        ratios = bench.compare(
+            name, unit, {k: [x[i] for x in v] for k, v in got.items()}, figure,
+            None if i else goals, more)
+        if not i:
+            rates = ratios
+    for who, values in got.items():
+        rate, p99, cpu, mib = (statistics.median(x[i] for x in values)
+                               for i in range(4))
+        print(f"{name:9} {who:13} {rate:9.0f}/s  p99 {p99:6.2f} ms  "
+              f"{cpu:6.2f} us CPU  {mib:6.1f} MiB  " +
+              (told(who, rates[who], goals.get(who), True)
+               if who in rates else ""), flush=True)
+
+
+def main():
+    bench = Bench(__doc__, positional=("examples", "out", "go"))
+    global args
+    args = bench.args
+    for name in ("redis-server", "go", "nginx"):
+        if not is_here(name):
+            print(f"# {name} is not here")
+    tool = {"hello": "wrk", "get": "redis-benchmark", "set": "redis-benchmark"}
+    for name in bench.rows or ROWS:
+        client = tool.get(name.split(":")[0])
+        if client and not shutil.which(client):
+            print(f"# {name}: {client} is not here")
         else:
-            print("# %s is not here" % name)
+            row(bench, name)
 
 
-def compare(title, names, client, row):
-    for cpus in (1, 2):
-        got = {n: [] for n in names}
-        for _ in range(a.r):
-            for n in names:
-                got[n].append(once(n, cpus, client, row))
-        for n in names:
-            # how much more the first does than this one
-            ratio = sorted(f[0] / x[0] for f, x in zip(got[names[0]], got[n]))
-            med = [statistics.median(x[i] for x in got[n]) for i in range(4)]
-            print("%-9s %d CPU %-13s %9.0f/s  %5.2f (%.2f to %.2f)  "
-                  "p99 %6.2f ms  %6.2f us CPU  %6.1f MiB" %
-                  (title, cpus, n, med[0], statistics.median(ratio), ratio[0],
-                   ratio[-1], med[1], med[2], med[3]), flush=True)
-
-
-print("# row, CPUs, server, requests a second, the first server's ratio to it, ...")
-stores = list(there(["kvd", "redis-server"]))
-if shutil.which("redis-benchmark"):
-    for what in ("get", "set"):
-        for depth in (1, 16):
-            compare("%s:%d" % (what, depth), stores, redis_benchmark,
-                    (what, depth))
-else:
-    print("# redis-benchmark is not here")
-if shutil.which("wrk"):
-    compare("hello", list(there(["httpd", "go", "nginx"])), wrk, None)
-else:
-    print("# wrk is not here")
+main()
