@@ -61,9 +61,9 @@ kunit:
 vm:
 	@selftests/vm/run.sh --kernel '$(KERNEL)' --shell
 
-#@ bench-vm	instructions per page and per call, in VMs
+#@ bench-vm	instructions per page and per call, both modes beside each other, in VMs
 bench-vm: deps
-	@selftests/scripts/bench-vm.sh
+	@selftests/scripts/bench-vm.sh $(BENCH_VM)
 
 #@ bench		burrow beside its peers, and a report (ONLY=alloc,map QUICK=1 FRESH=1
 #@		ROW='pairs:64'; goes on where it was interrupted)

@@ -376,6 +376,15 @@ $(O)/static/alloc_huge_test $(O)/static/alloc_oom_test $(O)/static/resize_test: 
 
 static: $(bw-both-modes:%=$(O)/static/%)
 
+# And what make bench-vm ONLY="library wall" runs.
+bw-mode-bench := mode_bench mode_rows mode_rows_g
+-include $(bw-mode-bench:%=$(O)/rel/userlib/bench/%.d)
+$(O)/static/mode_bench: $(bw-mode-bench:%=$(O)/rel/userlib/bench/%.o) \
+		$(O)/libburrow.a
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
+
 # Tests: TAP on the terminal and, a file each, in $(RESULTS).
 bw-runs := \
 	$(bw-tests:%=rel/tests/%) \

@@ -83,6 +83,7 @@ void move_part(void);
 void fork_part(void);
 void harvest_part(void);
 void arenas_part(void);
+void park_part(void);
 
 /**
  * struct place - the heap of the part that runs

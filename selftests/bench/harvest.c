@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 /*
  * harvest: what it costs to learn which pages were written, per resident 4 KiB
- * page, for who looks and for who writes. The mainline way for one's own memory
- * are the soft-dirty bits of /proc/self/pagemap, cleared by /proc/self/clear_refs.
+ * page, for who looks and for who writes. Mainline has two ways for one's own
+ * memory: the soft-dirty bits of /proc/self/pagemap, cleared by
+ * /proc/self/clear_refs; and, from 6.7 on, PAGEMAP_SCAN of memory that userfaultfd
+ * keeps write protected, where the kernel resolves the fault itself.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/userfaultfd.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -95,6 +99,75 @@ static void burrow_run(const struct row *r)
 		die("a harvest that is wrong");
 }
 
+/* <linux/fs.h> and <linux/userfaultfd.h> of 6.7 */
+struct scan {
+	uint64_t size, flags, start, end, walk_end, vec, vec_len, max_pages;
+	uint64_t inverted, mask, anyof_mask, return_mask;
+};
+
+struct scanned {
+	uint64_t start, end, categories;
+};
+
+#define SCAN		_IOWR('f', 16, struct scan)
+#define SCAN_PROTECT	1U	/* what is told is write protected again */
+#define SCAN_CHECK	2U
+#define WRITTEN_PAGE	2U
+#define WP_UNPOPULATED	(1U << 13)
+#define WP_ASYNC	(1U << 15)
+
+static int uffd;
+
+/* How many were written; -1: there is no such call. */
+static long scan_look(void)
+{
+	static struct scanned found[PAGES];
+	struct scan s = {
+		.size = sizeof(s), .flags = SCAN_PROTECT | SCAN_CHECK,
+		.start = (uintptr_t)anon, .end = (uintptr_t)anon + TOTAL,
+		.vec = (uintptr_t)found, .vec_len = PAGES,
+		.mask = WRITTEN_PAGE, .return_mask = WRITTEN_PAGE,
+	};
+	long pages = 0, nr = ioctl(pagemap, SCAN, &s), i;
+
+	for (i = 0; i < nr; i++)
+		pages += (found[i].end - found[i].start) / FRAME;
+	return nr < 0 ? -1 : pages;
+}
+
+static void scan_before(const struct row *r)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API, .features = WP_UNPOPULATED | WP_ASYNC,
+	};
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
+
+	anon_full(r);
+	reg.range = (struct uffdio_range){ (uintptr_t)anon, TOTAL };
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC);
+	if (uffd < 0 || ioctl(uffd, UFFDIO_API, &api) ||
+	    ioctl(uffd, UFFDIO_REGISTER, &reg) || scan_look() < 0) {
+		refuse(errno);
+		return;
+	}
+	if (r->arg == WRITTEN)
+		write_all(anon);
+}
+
+static void scan_run(const struct row *r)
+{
+	if (r->arg == WRITES)
+		write_all(anon);
+	else if (scan_look() != (r->arg == WRITTEN ? (long)PAGES : 0))
+		refuse(EOPNOTSUPP);
+}
+
+static void scan_after(const struct row *r)
+{
+	anon_unmap(r);
+	close(uffd);
+}
+
 #define ANON(n, a) \
 	{ .name = "soft-dirty, " n, .unit = "4K page", .units = PAGES, \
 	  .total = TOTAL, .before = soft_dirty_before, .run = soft_dirty_run, \
@@ -104,12 +177,19 @@ static void burrow_run(const struct row *r)
 	  .base = "soft-dirty, " n, .span = TOTAL, .total = TOTAL, .batch = 1, \
 	  .before = burrow_before, .run = burrow_run, \
 	  .after = span_free_reclaim, .arg = a }
+#define SCANNED(n, a) \
+	{ .name = "PAGEMAP_SCAN, " n, .unit = "4K page", .units = PAGES, \
+	  .base = "soft-dirty, " n, .total = TOTAL, .before = scan_before, \
+	  .run = scan_run, .after = scan_after, .arg = a }
 
 /* After a look at soft-dirty bits all memory of the process is watched by it. */
 static const struct row rows[] = {
 	BURROW("look, nothing written", 0),
 	BURROW("look, all written", WRITTEN),
 	BURROW("first write after a look", WRITES),
+	SCANNED("look, nothing written", 0),
+	SCANNED("look, all written", WRITTEN),
+	SCANNED("first write after a look", WRITES),
 	ANON("look, nothing written", 0),
 	ANON("look, all written", WRITTEN),
 	ANON("first write after a look", WRITES),

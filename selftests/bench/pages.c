@@ -4,6 +4,7 @@
  * that move no page. Through the module and through mainline calls.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -76,6 +77,28 @@ static void query(const struct row *r)
 		if (ioctl(heap.fd, BURROW_IOC_QUERY, &q))
 			die("QUERY");
 	}
+}
+
+/* What there is to know how much is resident. */
+static void stats(const struct row *r)
+{
+	struct burrow_heap_stats s;
+	uint32_t i;
+
+	for (i = 0; i < r->units; i++)
+		heap_stats(&s);
+}
+
+static void statm(const struct row *r)
+{
+	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+	char text[128];
+	uint32_t i;
+
+	for (i = 0; i < r->units; i++)
+		if (pread(fd, text, sizeof(text), 0) <= 0)
+			die("statm");
+	close(fd);
 }
 
 /* @span bytes of room are there, and nothing is taken. */
@@ -152,6 +175,9 @@ static void no_call(const struct row *r)
 static const struct row calls[] = {
 	CALL("getppid", no_call),
 	CALL("QUERY", query),
+	CALL("read of /proc/self/statm", statm),
+	{ .name = "HEAP_STATS", .unit = "call", .units = 2048,
+	  .base = "read of /proc/self/statm", .run = stats },
 	EACH(ALLOC),
 	EACH(FREE),
 	ROOM("4K", 4 * K),

@@ -233,11 +233,12 @@ static int by_size(const void *a, const void *b)
 
 static int tell(const struct row *r, const struct peer *peer)
 {
-	double cost[REPEATS], median;
+	double values[REPEATS], cost[REPEATS], median;
 	unsigned int i;
 
 	for (i = 0; i < REPEATS; i++)
-		cost[i] = again(r, peer);
+		values[i] = again(r, peer);
+	memcpy(cost, values, sizeof(cost));
 	qsort(cost, REPEATS, sizeof(*cost), by_size);
 	printf("%s, %s\t", r->name, peer->name);
 	if (cost[0] < 0) {
@@ -245,9 +246,12 @@ static int tell(const struct row *r, const struct peer *peer)
 		return 1;
 	}
 	median = cost[REPEATS / 2];
-	printf("%.0f\t4K page\t%.3f\t%s, %s\n", median / r->pages,
+	printf("%.0f\t4K page\t%.3f\t%s, %s", median / r->pages,
 	       (cost[REPEATS - 1] - cost[0]) / median, r->name,
 	       peers[0].name);
+	for (i = 0; i < REPEATS; i++)
+		printf("%c%.1f", i ? ' ' : '\t', values[i] / r->pages);
+	printf("\n");
 	fflush(stdout);
 	return 0;
 }
