@@ -413,6 +413,7 @@ check-lib: check-malloc check-examples lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
 	@sh userlib/tests/sizeclass.sh $(RESULTS)/lib-sizeclass.tap
 	@python3 userlib/tests/bench_test.py $(RESULTS)/lib-bench.tap
 	@python3 userlib/tests/report_test.py $(RESULTS)/lib-report.tap
+	@python3 userlib/tests/vm_results_test.py $(RESULTS)/lib-vm-results.tap
 	@sh userlib/cocci/check.sh $(O)/cocci $(RESULTS)/lib-cocci.tap \
 		$(CC) $(filter-out -MMD -MP,$(bw-cflags))
 	@sh userlib/tests/gdb.sh $(O)/gdb_target $(O)/malloc_gdb_target \

@@ -47,6 +47,10 @@ PARTS = [
          "Channels, select and locks beside Go's.",
          "buffer:1 ping:1 spsc128:1 mpmc1:2 try4:1 ready4:1 wait4:1 lock:1 "
          "fight:2 group:1", (20, 400)),
+    Part("vm", "bench-vm", "BENCH_VM",
+         "Kernel mode beside user mode, and the module's calls beside mainline's, "
+         "in emulated guests: instructions, and ratios where there are two CPUs.",
+         "", (80, 3600)),
 ]
 
 BY_NAME = {part.name: part for part in PARTS}
