@@ -65,6 +65,7 @@ bw-lib-src := \
 	userlib/src/backend/fork.c \
 	userlib/src/backend/window.c \
 	userlib/src/backend/user_fork.c \
+	userlib/src/backend/user_filled.c \
 	userlib/src/backend/user_frame.c \
 	userlib/src/backend/user_park.c \
 	userlib/src/backend/user_reclaim.c \
@@ -200,7 +201,7 @@ bw-so-obj := $(O)/rel/userlib/src/heap/anchor_so.o
 bw-test-src := userlib/src/backend/failnth.c
 
 # One program each. The second list has threads and runs under tsan as well.
-bw-tests-single := options_test mode_test user_test lookup_test frame_test \
+bw-tests-single := options_test mode_test user_test lookup_test frame_test filled_test \
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_many_test \
 	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \

@@ -82,7 +82,8 @@ static void spans_that_cannot_be_populated_are_not_kept(void)
 		EXPECT(!bw_heap_span_alloc(heap, &want, ref, 20, NULL));
 		for (i = 0; i < 10; i++)
 			hole[i] = ref[2 * i];
-		EXPECT(!bw_heap_span_free(heap, 0, hole, 10, NULL));
+		EXPECT(!bw_heap_span_free(heap, BURROW_FREE_RECLAIM, hole, 10,
+					  NULL));
 		refuse.advice = POPULATE_WRITE;
 		refuse.err = ENOMEM;
 		refuse.from = from;

@@ -10,14 +10,19 @@
 #include "fork.h"
 #include "user.h"
 
-/* An invariant of the core's, or that of the list of pieces. */
+/* An invariant of the core's, or Z1 or Q2 of user.h. */
 #define BAD_PIECES	31
+#define BAD_FILLED	32
 
 static int check_locked(struct bw_user *u)
 {
 	int bad = bw_core_check(&u->core);
 
-	return bad || bw_pieces_are_good_locked(u) ? bad : BAD_PIECES;
+	if (!bad && !bw_pieces_are_good_locked(u))
+		bad = BAD_PIECES;
+	if (!bad && !bw_filled_are_good_locked(u))
+		bad = BAD_FILLED;
+	return bad;
 }
 
 void bw_user_verify_locked(struct bw_user *u)

@@ -9,6 +9,7 @@
  *	user_resize.c	spans that get longer or shorter
  *	user_reclaim.c	what goes back to the system, and what goes first
  *	user_frame.c	frames: madvise() and mincore()
+ *	user_filled.c	pages that have them
  *	user_park.c	thread slots: futexes
  *	user_fork.c	what a child has
  *
@@ -37,6 +38,11 @@
  *     stack without one does not have BURROW_W_GUARD (user_stack.c).
  * U7. A huge arena asks for transparent huge pages and takes what it gets:
  *     whether units are blocks is not known, and none are counted.
+ *
+ * Q1. A page is *filled* if all of it was populated and nothing of it has gone since:
+ *     it was not reclaimed, not moved to or from, and no child shares its frames. Who
+ *     gets it need not populate it.
+ * Q2. A filled page is resident.
  *
  * Z1. A piece of 2 MiB with a lazy page in it is listed in @pieces, oldest
  *     first, as in the module.
@@ -94,11 +100,13 @@ struct bw_guards {
  * @core:	what the core keeps of it
  * @fenced:	a bit per page: a guard that is a mapping begins there
  * @moved:	a bit per page: a span begins there that was moved to its place
+ * @filled:	a bit per page: Q1
  */
 struct bw_user_arena {
 	struct bw_core_arena core;
 	u64 fenced[BW_ARENA_WORDS];
 	u64 moved[BW_ARENA_WORDS];
+	u64 filled[BW_ARENA_WORDS];
 };
 
 /**
@@ -264,6 +272,22 @@ void bw_frames_touch(char *at, size_t bytes);
 u64 bw_frames_count(char *at, size_t bytes);
 /* Reads as zero from here on, at no cost in memory where that can be had. */
 void bw_frames_take(char *at, size_t bytes);
+
+/* From the first page that is not filled to the last; 0: they all are. */
+struct bw_missing {
+	u32 page;
+	u32 npages;
+};
+
+/* user_filled.c: Q1 of pages that nobody else gives or takes meanwhile. */
+struct bw_missing bw_filled_missing_locked(const struct bw_user *u, u32 page,
+					   u32 npages);
+void bw_filled_set_locked(struct bw_user *u, u32 page, u32 npages);
+void bw_filled_clear_locked(struct bw_user *u, u32 page, u32 npages);
+/* No page is: fork() has all frames shared. No call is under way. */
+void bw_filled_forget(struct bw_user *u);
+/* Does Q2 hold. */
+bool bw_filled_are_good_locked(const struct bw_user *u);
 
 /* user_fork.c */
 const char *bw_user_fork(struct bw_backend *be, enum bw_fork_step step);

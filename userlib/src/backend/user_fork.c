@@ -95,6 +95,8 @@ static void prepare(struct bw_user *u)
 	u32 nr = nr_to_copy(&u->core);
 	u64 *copy;
 
+	/* who writes first gets a frame of his own: whoever populates writes */
+	bw_filled_forget(u);
 	u->copied = nr;
 	u->copy = NULL;
 	if (!nr)

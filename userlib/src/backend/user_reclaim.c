@@ -88,6 +88,7 @@ bool bw_pieces_are_good_locked(const struct bw_user *u)
 
 static void claim_end_locked(struct bw_user *u, const struct bw_claim *c)
 {
+	bw_filled_clear_locked(u, c->page, c->npages);
 	/* its resident bits stay: U2 in user.h */
 	if (c->discard)
 		bw_core_discard_end(&u->core, &c->run);

@@ -120,10 +120,17 @@ static void trim_locked(struct bw_user *u, const struct burrow_span_ref *ref,
 		bw_user_left_locked(u, tail.page, tail.npages, NULL, false);
 }
 
+static int populate(const struct bw_user *u, const struct bw_missing *m)
+{
+	return bw_frames_populate(bw_window_page_addr(&u->be.window, m->page),
+				  (size_t)m->npages * BURROW_PAGE_SIZE);
+}
+
 /* Drops the lock to populate, and takes it again. */
 static int extend_locked(struct bw_user *u, u32 flags,
 			 const struct burrow_span_ref *ref, u32 npages)
 {
+	struct bw_missing m;
 	struct bw_run tail;
 	int err = bw_core_span_extend(&u->core, ref->page, ref->gen, npages,
 				      &tail);
@@ -131,15 +138,17 @@ static int extend_locked(struct bw_user *u, u32 flags,
 	if (err)
 		return err;
 	bw_core_set_resident(&u->core, tail.page, tail.npages);
-	if (flags & BW_RESIZE_LAZY)
+	m = bw_filled_missing_locked(u, tail.page, tail.npages);
+	if (flags & BW_RESIZE_LAZY || !m.npages)
 		return 0;
 	bw_unlock(&u->pages);
-	err = bw_frames_populate(bw_window_page_addr(&u->be.window, tail.page),
-				 (size_t)tail.npages * BURROW_PAGE_SIZE);
+	err = populate(u, &m);
 	bw_lock(&u->pages);
 	/* nobody but the caller, who is here, ends a span that he has */
 	if (err)
 		trim_locked(u, ref, npages - tail.npages);
+	else
+		bw_filled_set_locked(u, m.page, m.npages);
 	return err;
 }
 
@@ -234,6 +243,7 @@ static void leave_locked(struct bw_user *u, struct bw_run *old)
 	struct bw_run gone;
 
 	bw_core_discard_end(&u->core, old);
+	bw_filled_clear_locked(u, old->page, old->npages);
 	/* what is mapped anew is claimed first, as lazy pages are */
 	if (!moved)
 		bw_core_clear_resident(&u->core, old->page, old->npages);
@@ -244,7 +254,33 @@ static void leave_locked(struct bw_user *u, struct bw_run *old)
 		bw_user_left_locked(u, gone.page, gone.npages, NULL, true);
 }
 
-static int move_locked(struct bw_user *u, u64 word,
+/*
+ * Frames of @old come to the place @to, and others behind them. What is there is not
+ * filled from here on: it may go, whether they come or not.
+ */
+static int arrive_locked(struct bw_user *u, u32 flags, const struct bw_run *old,
+			 const struct bw_run *to)
+{
+	u32 had = old->npages, tail = to->page + had, more = to->npages - had;
+	struct bw_missing m = { tail, 0 };
+	int err = 0;
+
+	bw_core_set_resident(&u->core, to->page, to->npages);
+	bw_filled_clear_locked(u, to->page, had);
+	if (!(flags & BW_RESIZE_LAZY))
+		m = bw_filled_missing_locked(u, tail, more);
+	bw_unlock(&u->pages);
+	if (m.npages)
+		err = populate(u, &m);
+	if (!err)
+		err = frames_move(u, old->page, to->page, had);
+	bw_lock(&u->pages);
+	if (!err)
+		bw_filled_set_locked(u, m.page, m.npages);
+	return err;
+}
+
+static int move_locked(struct bw_user *u, u32 flags, u64 word,
 		       struct burrow_span_ref *ref, u32 npages)
 {
 	struct bw_run old, to, gone;
@@ -254,12 +290,8 @@ static int move_locked(struct bw_user *u, u64 word,
 		return err;
 	err = bw_core_discard_begin(&u->core, ref->page, burrow_word_low(word),
 				    &old);
-	if (!err) {
-		bw_core_set_resident(&u->core, to.page, npages);
-		bw_unlock(&u->pages);
-		err = frames_move(u, old.page, to.page, old.npages);
-		bw_lock(&u->pages);
-	}
+	if (!err)
+		err = arrive_locked(u, flags, &old, &to);
 	if (err) {
 		bw_core_discard_end(&u->core, &old);
 		bw_core_span_free(&u->core, to.page, to.gen, &gone);
@@ -289,7 +321,7 @@ static int resize_locked(struct bw_user *u, u32 flags,
 	}
 	err = extend_locked(u, flags, ref, npages);
 	if (err == -ENOSPC && flags & BW_RESIZE_MOVE)
-		err = move_locked(u, word, ref, npages);
+		err = move_locked(u, flags, word, ref, npages);
 	return err;
 }
 

@@ -6,7 +6,8 @@
  *	  bw_user_span_*()		<- here: the lock, order
  *	    bw_stacks_*()		backend/user_stack.c, where it is one
  *	    bw_core_*()			core/coreheap.c
- *	    bw_frames_populate()	backend/user_frame.c, without the lock
+ *	    bw_frames_populate()	backend/user_frame.c, without the lock, of
+ *					what is not there (user_filled.c)
  */
 #include "user.h"
 
@@ -114,25 +115,69 @@ void bw_user_untake(struct bw_user *u, const struct burrow_span_ref *ref,
 	bw_unlock(&u->pages);
 }
 
-/* Populates a group, neighbours together. @full: how many spans are complete. */
-static int group_populate(struct bw_user *u, u32 npages,
-			  const struct burrow_span_ref *ref, u32 nr, u32 *full)
-{
-	u32 i = 0, n;
-	int err = 0;
+/**
+ * struct run - neighbours in a group					[caller]
+ * @nr:		spans
+ * @missing:	what of them is to be populated
+ */
+struct run {
+	u32 nr;
+	struct bw_missing missing;
+};
 
-	while (i < nr && !err) {
+/* The runs of a group of @nr spans; how many these are. */
+static u32 runs_find_locked(const struct bw_user *u, u32 npages,
+			    const struct burrow_span_ref *ref, u32 nr,
+			    struct run *run)
+{
+	u32 i = 0, n, nr_runs = 0;
+
+	for (; i < nr; i += n) {
 		for (n = 1; i + n < nr; n++)
 			if (ref[i + n].page != ref[i].page + n * npages)
 				break;
-		err = bw_frames_populate(bw_window_page_addr(&u->be.window,
-							     ref[i].page),
-					 (size_t)n * npages *
-					 BURROW_PAGE_SIZE);
-		if (!err)
-			i += n;
+		run[nr_runs++] = (struct run){
+			n, bw_filled_missing_locked(u, ref[i].page, n * npages),
+		};
 	}
-	*full = i;
+	return nr_runs;
+}
+
+static void runs_filled(struct bw_user *u, const struct run *run, u32 nr)
+{
+	u32 i;
+
+	bw_lock(&u->pages);
+	for (i = 0; i < nr; i++)
+		bw_filled_set_locked(u, run[i].missing.page,
+				     run[i].missing.npages);
+	bw_unlock(&u->pages);
+}
+
+/* @full: how many spans are complete. */
+static int runs_populate(struct bw_user *u, const struct run *run, u32 nr,
+			 u32 *full)
+{
+	bool some = false;
+	int err = 0;
+	u32 i;
+
+	*full = 0;
+	for (i = 0; i < nr; i++) {
+		const struct bw_missing *m = &run[i].missing;
+
+		char *at = bw_window_page_addr(&u->be.window, m->page);
+
+		if (m->npages)
+			err = bw_frames_populate(at, (size_t)m->npages *
+						 BURROW_PAGE_SIZE);
+		if (err)
+			break;
+		some |= m->npages;
+		*full += run[i].nr;
+	}
+	if (some)
+		runs_filled(u, run, i);
 	return err;
 }
 
@@ -141,15 +186,18 @@ static int group_alloc(struct bw_user *u, struct bw_span_req *req,
 		       bool lazy, struct burrow_span_ref *ref, u32 nr,
 		       u32 *full)
 {
+	struct run run[BW_USER_GROUP];
 	int err, nomem = 0;
-	u32 got;
+	u32 got, n = 0;
 
 	bw_lock(&u->pages);
 	err = bw_user_take_locked(u, req, ref, nr, &got);
+	if (!lazy)
+		n = runs_find_locked(u, req->npages, ref, got, run);
 	bw_unlock(&u->pages);
 	*full = got;
 	if (!lazy)
-		nomem = group_populate(u, req->npages, ref, got, full);
+		nomem = runs_populate(u, run, n, full);
 	bw_user_untake(u, ref + *full, got - *full);
 	return nomem ? nomem : err;
 }
