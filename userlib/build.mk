@@ -9,6 +9,7 @@
 #@ barriers FILES='a.c'	shows which plain stores into objects should be barriers
 #@ check-gc-mutants	leaves out rules of the collector; the tests have to find each
 #@ check-barriers	the script that does it (coccinelle)
+#@ check-report	the report of make bench in a browser (chromium), light, dark, narrow
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
 #@ bench-sched	what the scheduler's basic moves cost, on 1 and 2 Ps
 #@ bench-sched-peers	the scheduler beside Go, boost.fiber and threads (downloads)
@@ -423,6 +424,17 @@ check-lib: check-malloc check-examples lib $(bw-runs:%=$(O)/%) $(O)/gdb_target \
 		$(RESULTS)/lib-gdb-sched.tap
 	@sh userlib/tests/memcheck.sh $(O)/memcheck_target \
 		$(abspath $(bw-malloc-so)) $(RESULTS)/lib-memcheck.tap
+
+# Of results that have everything; PAGE=build/bench/report.html looks at that one.
+.PHONY: check-report
+check-report:
+	@mkdir -p $(RESULTS) $(O)/report
+	@python3 userlib/tests/report_sample.py $(O)/report/sample
+	@python3 userlib/bench/report.py $(O)/report/sample \
+		$(O)/report/sample.html > $(O)/report/sample.txt
+	@python3 userlib/tests/page_test.py $(or $(PAGE),$(O)/report/sample.html) \
+		$(O)/report > $(RESULTS)/report-page.tap; \
+		status=$$?; cat $(RESULTS)/report-page.tap; exit $$status
 
 .PHONY: check-gc-mutants
 check-gc-mutants:

@@ -47,6 +47,10 @@ PARTS = [
          "Channels, select and locks beside Go's.",
          "buffer:1 ping:1 spsc128:1 mpmc1:2 try4:1 ready4:1 wait4:1 lock:1 "
          "fight:2 group:1", (20, 400)),
+    Part("servers", "bench-servers", "BENCH_SERVERS",
+         "kvd beside redis-server, httpd beside Go's net/http and nginx, with the "
+         "client on the same machine.",
+         "get:16:2 set:1:1 hello:1 hello:2", (40, 300)),
     Part("vm", "bench-vm", "BENCH_VM",
          "Kernel mode beside user mode, and the module's calls beside mainline's, "
          "in emulated guests: instructions, and ratios where there are two CPUs.",

@@ -83,12 +83,13 @@ def of_behind(parts):
     log = Log([x for c in rows for x in (c.low, c.high)])
     lines_ = "".join(
         f'<tr><td class="what"><a href="#{anchor(c.row)}">{e(c.row.part)} '
-        f'{e(c.row.title())}</a></td><td class="who">{e(c.name)}</td>'
+        f'{e(c.row.title())}</a></td><td class="who" title="{e(c.name)}">{e(c.name)}</td>'
         f'<td class="plot">{bar(log, c)}</td>'
         f'<td class="ratio">{e(c.text())}</td>'
         f'<td class="how">{command(c.row.command())}</td></tr>' for c in rows)
     return (head + '<p>Each row in which the middle half of the rounds says '
-            'that burrow takes more than the peer; the furthest first.</p>'
+            'that burrow takes more than a peer, beside the peer that is '
+            'furthest ahead.</p>'
             '<table class="rows"><thead><tr><th>row</th><th>peer</th>'
             f'<th class="plot">{scale(log)}</th><th>times the peer</th>'
             f'<th>command</th></tr></thead><tbody>{lines_}</tbody></table>'
@@ -96,7 +97,7 @@ def of_behind(parts):
 
 
 def of_cost(row, name, costs, log):
-    figure = (f'<td class="who">{e(name)}</td><td class="figure">'
+    figure = (f'<td class="who" title="{e(name)}">{e(name)}</td><td class="figure">'
               f'{number(row.median(name))} <small>±{row.spread(name):.0f}%'
               f'</small></td>')
     cost = costs.get(name)

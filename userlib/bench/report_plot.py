@@ -129,11 +129,12 @@ def frame(xs, ys, x_name, y_name):
 
 
 def spread_out(wanted, gap, low, high):
-    """Places near those that are @wanted, in their order, @gap apart."""
-    order = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    """Places near those that are @wanted, (y, x), in their order, @gap apart."""
+    order = sorted(range(len(wanted)), key=lambda i: (wanted[i][0],
+                                                      -wanted[i][1]))
     places, last = [0.0] * len(wanted), low - gap
     for i in order:
-        last = places[i] = max(wanted[i], last + gap)
+        last = places[i] = max(wanted[i][0], last + gap)
     bound = high
     for i in reversed(order):
         places[i] = min(places[i], bound)
@@ -153,8 +154,8 @@ def lines(points, style, names, logs, title, whiskers=None, marks=True):
     ys = Axis([y for v in points.values() for _, y in v] + ends, logs[1],
               H - BOTTOM, TOP)
     body = [frame(xs, ys, *names)]
-    labels = spread_out([ys.at(v[-1][1]) for v in points.values()], 14, TOP + 4,
-                        H - BOTTOM)
+    labels = spread_out([(ys.at(v[-1][1]), xs.at(v[-1][0]))
+                         for v in points.values()], 14, TOP + 4, H - BOTTOM)
     for (name, v), label in zip(points.items(), labels):
         nr = style[name]
         path = "M" + "L".join(f"{xs.at(x)} {ys.at(y)}" for x, y in v)

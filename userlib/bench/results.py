@@ -192,9 +192,13 @@ def comparisons(parts):
 
 
 def behind(parts):
-    """Where burrow is behind, the furthest first."""
-    return sorted((c for c in comparisons(parts) if c.verdict == BEHIND),
-                  key=lambda c: -c.median)
+    """Of each row where burrow is behind the peer it is furthest behind."""
+    worst = {}
+    for c in comparisons(parts):
+        if c.verdict == BEHIND:
+            was = worst.setdefault(id(c.row), c)
+            worst[id(c.row)] = max(was, c, key=lambda cost: cost.median)
+    return sorted(worst.values(), key=lambda c: -c.median)
 
 
 def tally(costs):

@@ -191,7 +191,7 @@ def main():
         if not is_here(name):
             print(f"# {name} is not here")
     tool = {"hello": "wrk", "get": "redis-benchmark", "set": "redis-benchmark"}
-    for name in bench.rows or ROWS:
+    for name in bench.each(ROWS):
         client = tool.get(name.split(":")[0])
         if client and not shutil.which(client):
             print(f"# {name}: {client} is not here")
