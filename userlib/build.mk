@@ -18,6 +18,7 @@
 #@ bench-time	what timers cost, and how late they are
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-servers	kvd against redis-server, httpd against net/http and nginx (downloads)
+#@ bench-programs	a compiler, sqlite, binary-trees, kvd and httpd beside others (downloads)
 #@ bench-pagepolicy	what the shape of page tables costs (root, minutes)
 #@ bench-gc	binary-trees, marking and barriers of the collector
 #@ bench-gc-peers	the collector beside Go's and bdwgc (downloads)

@@ -51,6 +51,10 @@ PARTS = [
          "kvd beside redis-server, httpd beside Go's net/http and nginx, with the "
          "client on the same machine.",
          "get:16:2 set:1:1 hello:1 hello:2", (40, 300)),
+    Part("programs", "bench-programs", "BENCH_PROGRAMS",
+         "Whole programs: a compiler and SQLite with a malloc preloaded, "
+         "binary-trees, kvd and httpd.",
+         "sqlite compile", (30, 600)),
     Part("vm", "bench-vm", "BENCH_VM",
          "Kernel mode beside user mode, and the module's calls beside mainline's, "
          "in emulated guests: instructions, and ratios where there are two CPUs.",

@@ -163,6 +163,13 @@ bench-malloc: $(O)/bench/malloc_bench $(bw-malloc-so)
 		userlib/bench/malloc_bench.py $< $(abspath $(bw-malloc-so)) \
 		$(BENCH_MALLOC)
 
+# BENCH_PROGRAMS='-r 3 compile trees:18' chooses.
+.PHONY: bench-programs
+bench-programs: $(bw-malloc-so) $(O)/libburrow.a $(O)/examples/kvd \
+		$(O)/examples/httpd
+	@userlib/bench/programs_bench.sh $(O)/bench $(O)/libburrow.a \
+		$(bw-malloc-so) $(O)/examples $(BENCH_PROGRAMS)
+
 .PHONY: install-malloc uninstall-malloc
 install: install-malloc
 install-malloc: $(bw-malloc-so)
