@@ -90,9 +90,28 @@ function show_output(  i)
 		print "        " lines[i]
 }
 
-function end(how, kmsg,  skips)
+# The slowest, of those that took seconds.
+function show_slowest(  i, k, most, text)
+{
+	for (i = 0; i < 8; i++) {
+		most = ""
+		for (k in took)
+			if (most == "" || took[k] > took[most])
+				most = k
+		if (most == "" || took[most] < 1000)
+			break
+		text = text sprintf("%s%s %d s", text == "" ? "" : ", ", \
+				    most, took[most] / 1000)
+		delete took[most]
+	}
+	if (text != "")
+		print "slowest: " text
+}
+
+function end(how, kmsg, ms,  skips)
 {
 	skips = skipped - s0
+	took[program] += ms
 	if (skip_all != "" && how == "exit 0")
 		how = "exit 4"
 	if (results < plan)
@@ -110,9 +129,9 @@ function end(how, kmsg,  skips)
 		fail(program ": the kernel log got dirty")
 	if (failed > f0 && !verbose)
 		show_output()
-	printf "%-6s %s: %d passed, %d failed, %d skipped\n", \
+	printf "%-6s %s: %d passed, %d failed, %d skipped, %.1f s\n", \
 		(failed > f0 ? "not ok" : "ok"), program, \
-		passed - p0, failed - f0, skipped - s0
+		passed - p0, failed - f0, skipped - s0, ms / 1000
 	running = 0
 	ended++
 }
@@ -159,11 +178,12 @@ key == "@boot"	{ print "booted " text; next }
 key == "@begin"	{ sub(/^[0-9]+ /, "", text); begin(text); next }
 key == "@out"	{ out(text); next }
 key == "@end" {
-	kmsg = text
+	kmsg = ms = text
 	sub(/.*kmsg=/, "", kmsg)
+	sub(/.* ms=/, "", ms)
 	sub(/^[0-9]+ /, "", text)
-	sub(/ kmsg=.*/, "", text)
-	end(text, kmsg)
+	sub(/ ms=.*/, "", text)
+	end(text, kmsg, ms + 0)
 	next
 }
 key == "@suite"	{
@@ -186,6 +206,7 @@ END {
 		fail(expected - ended - running " programs were not run")
 	if (!done)
 		fail("the machine did not get to its end")
+	show_slowest()
 	if (nr_failures > 1 || !done) {
 		print "failures:"
 		for (i = 1; i <= nr_failures; i++)

@@ -68,6 +68,7 @@ check "a process left behind does not hold the run up" says '^ok +actor orphan: 
 check "a process left behind is gone for the next program" says '^ok +actor alone: 1 passed'
 check "NAME=value reaches the program" says '^ok +actor env: 1 passed'
 check "a dynamic program runs" says '^ok +dynamic pass: 2 passed'
+check "how long a program took is told" says '^ok +actor env: .* skipped, [0-9]+\.[0-9] s$'
 
 vm "$a fail" "timeout=2 $a hang" "$a alone" "$a dirty" "$a pass" "$a nonzero" \
 	"$a short" "$a crash" "$a warn" "$a forge" "$tmp/init" "$a alone"
@@ -76,6 +77,7 @@ check "a failed result is named" says 'FAIL  actor fail: second is wrong'
 check "a failed result counts once" says '^not ok actor fail: 2 passed, 1 failed'
 check "a hanging program is stopped and said so" says 'FAIL  actor hang: ended with timeout'
 check "a hanging program shows its threads" says 'diag  process .*actor.* State:.*S'
+check "the slowest programs are told" says '^slowest: actor hang [2-9] s'
 check "the program after a hanging one runs alone" says '^ok +actor alone: 1 passed'
 check "a dirty kernel log fails the program" says 'FAIL  actor dirty: the kernel log got dirty'
 check "the dirty line is shown" says 'kmsg  BUG: fake'

@@ -16,6 +16,7 @@ one()
 	bad=0
 	options=
 	[ "$3" = "${3#*@}" ] || options=$(echo "${3#*@}" | tr + ,)
+	began=$(date +%s)
 	# one that hangs is a failure, not the end of all the others
 	env ${options:+"BURROW=$options"} timeout -k 10 600 "$1/${3%@*}" \
 		> "$tap" 2> "$tap.err"
@@ -32,7 +33,7 @@ one()
 	fi
 	rm -f "$tap.err"
 	# in one piece: others write too
-	printf '# %s\n%s\n' "$name" "$(cat "$tap")"
+	printf '# %s: %d s\n%s\n' "$name" $(($(date +%s) - began)) "$(cat "$tap")"
 	return $bad
 }
 

@@ -262,7 +262,7 @@ void program_run(unsigned int nr, char *line)
 {
 	char buf[4096], how[32];
 	size_t used = 0;
-	long long end;
+	long long begun, end;
 	bool ended = false, late = false, immortal;
 	int fds[2], status = 0;
 	struct job job;
@@ -273,12 +273,13 @@ void program_run(unsigned int nr, char *line)
 		return;
 	}
 	report_begin(nr, &job);
+	begun = now_ms();
 	pid = fork();
 	if (!pid)
 		start(&job, fds[1]);
 	close(fds[1]);
 	fcntl(fds[0], F_SETFL, O_NONBLOCK);
-	end = now_ms() + 1000LL * job.timeout * slowness;
+	end = begun + 1000LL * job.timeout * slowness;
 	while (!ended && !late) {
 		struct pollfd pfd[] = {
 			{ .fd = fds[0], .events = POLLIN },
@@ -314,7 +315,7 @@ void program_run(unsigned int nr, char *line)
 	if (used)
 		report_text("@out", buf, used);
 	late = late && !ended;
-	report("@end %u %s kmsg=%s", nr,
-	       outcome(status, late, immortal, how, sizeof(how)),
+	report("@end %u %s ms=%lld kmsg=%s", nr,
+	       outcome(status, late, immortal, how, sizeof(how)), now_ms() - begun,
 	       kmsg_take_dirty() ? "dirty" : "clean");
 }
