@@ -7,7 +7,7 @@
 
 #define NR_WORKERS	3
 #define NR_FORKERS	2
-#define NR_FORKS	12
+#define NR_FORKS	(rig_is_kernel_mode() ? 5U : 12U)	/* at least 4: be_a_child() */
 #define HELD		12
 
 static bool done;

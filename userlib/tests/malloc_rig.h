@@ -70,6 +70,14 @@ static inline uint64_t mrig_random(uint64_t *state)
 	return *state * 2685821657736338717ULL;
 }
 
+/* In a guest, on an emulated machine: less of what takes many system calls. */
+static inline bool mrig_is_guest(void)
+{
+	const char *mode = getenv("BURROW_MODE");
+
+	return mode && !strcmp(mode, "kernel");
+}
+
 /* Mostly small, now and then up to @most. */
 static inline size_t mrig_size(uint64_t *state, size_t most)
 {

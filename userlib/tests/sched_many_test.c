@@ -4,7 +4,8 @@
 
 #include "sched_rig.h"
 
-#define MANY	(RIG_SLOW ? 20000L : 1000000L)
+/* in a guest still more than twice what address space may be lost below */
+#define MANY	(rig_is_guest() ? 6000L : RIG_SLOW ? 20000L : 1000000L)
 
 static struct bw_g **all;
 static struct countdown here, gone;
