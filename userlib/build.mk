@@ -15,7 +15,8 @@
 #@ bench-sched-peers	the scheduler beside Go, boost.fiber and threads (downloads)
 #@ bench-lang	channels, select and locks beside Go's (downloads)
 #@ bench-map	maps and slices beside Go's, boost's, absl's (downloads)
-#@ bench-time	what timers cost, and how late they are
+#@ bench-time	what timers and stops cost, and how late they are
+#@ bench-curves	cost against heap size and number of Gs, memory over time, tails (downloads)
 #@ bench-net	echo servers against an epoll loop and Go (downloads)
 #@ bench-servers	kvd against redis-server, httpd against net/http and nginx (downloads)
 #@ bench-programs	a compiler, sqlite, binary-trees, kvd and httpd beside others (downloads)
@@ -564,16 +565,17 @@ $(O)/bench/map_bench: $(O)/rel/userlib/bench/map_bench.o $(O)/libburrow.a
 bench-map: $(O)/bench/map_bench
 	@userlib/bench/map_bench.sh $(O)/bench $< $(BENCH_MAP)
 
-.PHONY: bench-time bench-net
-bench-time: $(O)/bench/time_bench
-	@for procs in 1 2; do \
-		echo "# $$procs Ps: least, median, most ns"; \
-		BURROW_PROCS=$$procs $< || exit; \
-	done
+.PHONY: bench-time bench-net bench-curves
+bench-time: $(O)/bench/time_bench $(O)/bench/stop_bench
+	@python3 userlib/bench/time_bench.py $^ $(BENCH_TIME)
 
-# MS=300 ROUNDS=3 is a short run
+# BENCH_NET='-r 3 100:1' is a short run
 bench-net: $(O)/bench/net_bench
-	@userlib/bench/net_bench.sh $(O)/bench/net $<
+	@userlib/bench/net_bench.sh $(O)/bench/net $< $(BENCH_NET)
+
+# BENCH_CURVES='-r 3 heap:16 heap:64' chooses
+bench-curves: $(O)/libburrow.a $(O)/bench/sched_peers
+	@userlib/bench/curve_bench.sh $(O)/bench $^ $(BENCH_CURVES)
 
 # Benchmarks that need no library. PAGEPOLICY='-m 256 -r 3' is a short run; one
 # that cannot be made here (77) says why and is no error.

@@ -17,7 +17,8 @@
  *				of the memory is the system's again
  *
  * "NAME VALUE" lines: wall and cpu (ms), rss (MiB, at its peak), and what is the
- * row's own. Sums are checked.
+ * row's own. Sums are checked. Where BENCH_TAIL names a file, live and requests leave
+ * there how many batches took up to so many ns: "NS COUNT" lines, four an octave.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -220,6 +221,27 @@ static int compare(const void *a, const void *b)
 	return x < y ? 1 : x > y ? -1 : 0;
 }
 
+/* @took: the longest first. */
+static void leave_tail(const uint32_t *took, long batches)
+{
+	const char *path = getenv("BENCH_TAIL");
+	double up_to = 16, step = 1.189207115;
+	long i = batches - 1, n;
+	FILE *f = path ? fopen(path, "w") : NULL;
+
+	if (!path)
+		return;
+	if (!f)
+		bad("no file for the tail");
+	for (; i >= 0; up_to *= step) {
+		for (n = 0; i >= 0 && took[i] <= up_to; i--)
+			n++;
+		if (n)
+			fprintf(f, "%.0f %ld\n", up_to, n);
+	}
+	fclose(f);
+}
+
 static void run_live(int rests)
 {
 	struct node *kept = grow(depth_of(arg1)), *n;
@@ -254,6 +276,7 @@ static void run_live(int rests)
 	printf("longest-us %.0f\n", took[0] / 1e3);
 	printf("p99.9999-us %.0f\n", took[arg2 / 1000000] / 1e3);
 	printf("p99.9-us %.1f\n", took[batches / 1000] / 1e3);
+	leave_tail(took, batches);
 	free(took);
 }
 

@@ -212,6 +212,29 @@ func runLive(rests bool) {
 	fmt.Printf("longest-us %.0f\n", float64(took[0])/1e3)
 	fmt.Printf("p99.9999-us %.0f\n", float64(took[arg2/1000000])/1e3)
 	fmt.Printf("p99.9-us %.1f\n", float64(took[batches/1000])/1e3)
+	leaveTail(took)
+}
+
+// As gc_peers.c has it; the longest comes first.
+func leaveTail(took []uint32) {
+	path := os.Getenv("BENCH_TAIL")
+	if path == "" {
+		return
+	}
+	var text []byte
+	i := len(took) - 1
+	for upTo := 16.0; i >= 0; upTo *= 1.189207115 {
+		n := 0
+		for ; i >= 0 && float64(took[i]) <= upTo; i-- {
+			n++
+		}
+		if n > 0 {
+			text = fmt.Appendf(text, "%.0f %d\n", upTo, n)
+		}
+	}
+	if os.WriteFile(path, text, 0o644) != nil {
+		bad("no file for the tail")
+	}
 }
 
 func rssKiB() int {

@@ -15,6 +15,8 @@ from bench import Bench, environment, run, spread
 ROWS = ["trees:18", "trees:20", "gcbench", "map:20", "live:1024:30000000",
         "requests:1024:6000000", "drop:512"]
 COUNTS = ("nodes", "steps")	# they say what was done, not how fast
+MORE = ("million/s",)
+UNITS = {"wall": "ms", "cpu": "ms", "rss": "MiB", "drop-ms": "ms"}
 
 
 def once(name, program, row):
@@ -28,19 +30,24 @@ def tell(bench, row):
     got = bench.turns(names, lambda n: once(n, bench.peers[n], row))
     for figure in next(iter(got.values()))[0]:
         values = {name: [one[figure] for one in v] for name, v in got.items()}
-        ratios = bench.compare(row, figure, values, figure)
+        if figure in COUNTS:
+            ratios = {}
+        else:
+            unit = UNITS.get(figure) or figure.rpartition("-")[2]
+            ratios = bench.compare(row, unit, values, figure,
+                                   more=figure in MORE)
         text = f"{row:22} {figure:14}"
         for name, v in values.items():
             text += f"  {name} {statistics.median(v):.1f}"
             text += "" if figure in COUNTS else f" ±{spread(v):.0f}"
         for name, ratio in ratios.items():
-            if ratio.known and figure not in COUNTS:
+            if ratio.known:
                 text += f"  {ratio.of(name)}"
         print(text, flush=True)
 
 
 def main():
-    bench = Bench(__doc__, rounds=5)
+    bench = Bench(__doc__, references=("hybrid", "floor"))
     for row in bench.each(ROWS):
         tell(bench, row)
 

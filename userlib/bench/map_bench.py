@@ -4,16 +4,12 @@
 
 	map_bench.py NAME=PROGRAM... -- [-r ROUNDS] [u64:N | string:N | worst:N | append:N]...
 
-For each step: the median of each with its spread, and the median of the ratios to Go's
-within rounds, against a goal of 0.5.
+For each step: the median of each with its spread, and the ratios of the first to the
+others, against a goal of 0.5 of Go's (bench.py says how).
 """
-import argparse
-import os
 import statistics
-import subprocess
-import sys
 
-from bench import middle, spread
+from bench import Bench, run, spread, told
 
 GOAL = 0.5
 ROWS = ("u64:1000", "u64:1000000", "string:1000", "string:1000000",
@@ -21,45 +17,35 @@ ROWS = ("u64:1000", "u64:1000000", "string:1000", "string:1000000",
 
 
 def once(program, kind, n):
-    env = dict(os.environ, BURROW_MODE="user")
-    out = subprocess.run([program, kind, n], capture_output=True, text=True,
-                         timeout=600, env=env)
-    if out.returncode == 77:
-        return {}
-    if out.returncode or out.stderr:
-        sys.exit(f"{program} {kind} {n}: {out.returncode} {out.stderr}")
+    out = run([program, kind, n])
+    if out is None:
+        return None
     return {name: float(value)
-            for name, value in map(str.split, out.stdout.splitlines())}
+            for name, value in map(str.split, out.splitlines())}
 
 
-def tell(name, values):
-    cells = [f"{who} {statistics.median(v):.4g} ±{spread(v):.0f}%"
-             for who, v in values.items()]
-    if "go" in values and "burrow" in values:
-        ratios = [a / b for a, b in zip(values["burrow"], values["go"])]
-        low, high = middle(ratios)
-        verdict = "?" if low <= GOAL <= high else \
-            "reached" if high < GOAL else "missed"
-        cells.append(f"{statistics.median(ratios):.2f} of go ({verdict})")
-    print(f"{name:24} ns  " + "; ".join(cells), flush=True)
+def tell(bench, row):
+    kind, _, n = row.partition(":")
+    got = bench.turns(bench.peers,
+                      lambda who: once(bench.peers[who], kind, n))
+    if "burrow" not in got:
+        return
+    for step in got["burrow"][0]:
+        values = {who: [one[step] for one in v] for who, v in got.items()
+                  if step in v[0]}
+        name = f"{row} {step}"
+        ratios = bench.compare(name, "ns", values, goals={"go": GOAL})
+        cells = [f"{who} {statistics.median(v):.4g} ±{spread(v):.0f}%"
+                 for who, v in values.items()]
+        cells += [told(who, ratio, GOAL if who == "go" else None)
+                  for who, ratio in ratios.items()]
+        print(f"{name:24} ns  " + "; ".join(cells), flush=True)
 
 
 def main():
-    cut = sys.argv.index("--")
-    peers = dict(arg.split("=", 1) for arg in sys.argv[1:cut])
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("-r", "--rounds", type=int, default=5)
-    parser.add_argument("rows", nargs="*")
-    args = parser.parse_intermixed_args(sys.argv[cut + 1:])
-    for row in args.rows or ROWS:
-        kind, _, n = row.partition(":")
-        steps = {}
-        for _ in range(args.rounds):
-            for who, program in peers.items():
-                for step, ns in once(program, kind, n).items():
-                    steps.setdefault(step, {}).setdefault(who, []).append(ns)
-        for step, values in steps.items():
-            tell(f"{row} {step}", values)
+    bench = Bench(__doc__)
+    for row in bench.each(ROWS):
+        tell(bench, row)
 
 
 main()

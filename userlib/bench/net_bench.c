@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * net_bench: echo servers with many connections, one after another.
+ * net_bench: an echo server with many connections (net_bench.py has the rounds).
  *
- *	net_bench CONNECTIONS MS ROUNDS SERVER...
+ *	net_bench CONNECTIONS MS SERVER
  *
- * A SERVER is *burrow*, a G for each connection; *raw*, one thread around
- * epoll_wait(2); or a program that prints its port and echoes for ever. Each is
- * started anew for each round, in turn. The client, in this process, is one
- * thread with an epoll loop of its own, which sends 64 bytes on every connection
- * and again whenever they have come back. A line for each server: round trips a
- * second, the least, the median and the most, and the median of its ratio to the
- * first server of the same round; then the server's CPU time for a round trip, in
- * us, the median, and of its ratios. That one says something on a machine that
- * has other work, too.
+ * SERVER is *burrow*, a G for each connection; *raw*, one thread around
+ * epoll_wait(2); or a program that prints its port and echoes for ever. The client,
+ * in this process, is one thread with an epoll loop of its own, which sends 64 bytes
+ * on every connection and again whenever they have come back; a quarter of MS goes
+ * to warm up. "NAME VALUE" lines: round trips a second, the server's CPU time for
+ * one, in us, which says something on a machine that has other work, too; then how
+ * many took how long from the sending until the client had them: "took US COUNT"
+ * lines, four an octave.
  */
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -34,8 +33,7 @@
 #include "burrow/io.h"
 
 #define BYTES		64
-#define MAX_ROUNDS	100
-#define MAX_SERVERS	8
+#define NR_BINS		96
 
 static void fail(const char *what)
 {
@@ -177,120 +175,145 @@ static double cpu_of(pid_t pid)
 	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
 }
 
+/* How many round trips took up to 2^(i / 4) us; [the client alone] */
+static long bins[NR_BINS];
+static long nr_took;
+
+static void count(double us)
+{
+	int i = 0;
+	double up_to = 1;
+
+	for (; i < NR_BINS - 1 && up_to < us; i++)
+		up_to *= 1.189207115;
+	bins[i]++;
+	nr_took++;
+}
+
+/* At most so many us in all but @part of them. */
+static double all_but(double part)
+{
+	double up_to = 1;
+	long left = nr_took;
+	int i = 0;
+
+	for (; i < NR_BINS - 1; i++) {
+		left -= bins[i];
+		if ((double)left <= part * (double)nr_took)
+			break;
+		up_to *= 1.189207115;
+	}
+	return up_to;
+}
+
 /**
- * struct result - of a server in a round, or of all rounds in order
- * @rate:	round trips a second
- * @cpu:	the server's CPU time for one, us
+ * struct conn - one connection; [the client alone]
+ * @fd:		of it
+ * @sent:	when its bytes went, s
  */
-struct result {
-	double rate, cpu;
+struct conn {
+	int fd;
+	double sent;
 };
 
-static struct result client(pid_t server, int port, int conns, double duration)
+static void say_hello(struct conn *c)
 {
-	int *fd = calloc((size_t)conns, sizeof(*fd));
-	int ep = epoll_create1(0), i, nr;
-	struct epoll_event ev[64];
 	char buf[BYTES] = "";
-	double from, warm, cpu = 0;
-	long n = 0;
 
+	c->sent = seconds();
+	if (write(c->fd, buf, BYTES) != BYTES)
+		fail("write");
+}
+
+/* What has come back goes out again. */
+static void turn(struct conn *c, bool counts)
+{
+	char buf[BYTES];
+	double now;
+
+	if (recv(c->fd, buf, BYTES, MSG_WAITALL) != BYTES)
+		fail("a server ended");
+	now = seconds();
+	if (counts)
+		count((now - c->sent) * 1e6);
+	c->sent = now;
+	if (write(c->fd, buf, BYTES) != BYTES)
+		fail("a server ended");
+}
+
+static struct conn *connect_all(int port, int conns, int ep)
+{
+	struct conn *c = calloc((size_t)conns, sizeof(*c));
+	int i;
+
+	if (!c)
+		fail("calloc");
 	for (i = 0; i < conns; i++) {
-		fd[i] = client_connect(port, i);
-		watch(ep, fd[i]);
+		struct epoll_event ev = { .events = EPOLLIN,
+					  .data.ptr = &c[i] };
+
+		c[i].fd = client_connect(port, i);
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, c[i].fd, &ev))
+			fail("epoll_ctl");
 	}
 	for (i = 0; i < conns; i++)
-		if (write(fd[i], buf, BYTES) != BYTES)
-			fail("write");
-	warm = seconds() + duration / 4;
-	from = warm;
-	while (seconds() < warm + duration) {
-		if (!n) {
-			from = seconds();
+		say_hello(&c[i]);
+	return c;
+}
+
+static void client(pid_t server, int port, int conns, double duration)
+{
+	int ep = epoll_create1(0), i, nr;
+	struct conn *c = connect_all(port, conns, ep);
+	struct epoll_event ev[64];
+	double warm = seconds() + duration / 4, from = 0, cpu = 0, now;
+	long n = 0;
+
+	while ((now = seconds()) < warm + duration) {
+		if (!from && now >= warm) {
+			from = now;
 			cpu = cpu_of(server);
 		}
 		nr = epoll_wait(ep, ev, 64, 100);
 		for (i = 0; i < nr; i++)
-			if (recv(ev[i].data.fd, buf, BYTES, MSG_WAITALL) !=
-			    BYTES || write(ev[i].data.fd, buf, BYTES) != BYTES)
-				fail("a server ended");
-		if (from >= warm || seconds() >= warm)
+			turn(ev[i].data.ptr, from > 0);
+		if (from > 0)
 			n += nr;
 	}
-	duration = seconds() - from;
 	cpu = cpu_of(server) - cpu;
-	for (i = 0; i < conns; i++)
-		close(fd[i]);
-	close(ep);
-	free(fd);
-	return (struct result){ (double)n / duration, cpu / (double)n };
+	if (!n)
+		fail("not one round trip");
+	printf("rate %.1f\ncpu %.3f\n", (double)n / (seconds() - from),
+	       cpu / (double)n);
+	free(c);
 }
 
-static int by_value(const void *a, const void *b)
+static void tell_tail(void)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	double up_to = 1;
+	int i;
 
-	return (x > y) - (x < y);
-}
-
-static struct result got[MAX_SERVERS][MAX_ROUNDS];
-
-static double at(const struct result *r, bool is_cpu)
-{
-	return is_cpu ? r->cpu : r->rate;
-}
-
-/* Of the results of server @s, or their ratios to the first one's, in order. */
-static void in_order(double *v, int s, int rounds, bool is_cpu, bool is_ratio)
-{
-	int r;
-
-	for (r = 0; r < rounds; r++)
-		v[r] = at(&got[s][r], is_cpu) /
-		       (is_ratio ? at(&got[0][r], is_cpu) : 1);
-	qsort(v, (size_t)rounds, sizeof(v[0]), by_value);
-}
-
-static void tell(const char *server, int s, int conns, int rounds)
-{
-	const char *name = strrchr(server, '/');
-	double v[MAX_ROUNDS];
-
-	in_order(v, s, rounds, false, false);
-	printf("%-8s %6d %9.0f %9.0f %9.0f", name ? name + 1 : server, conns,
-	       v[0], v[rounds / 2], v[rounds - 1]);
-	in_order(v, s, rounds, false, true);
-	printf("   %.2f", v[rounds / 2]);
-	in_order(v, s, rounds, true, false);
-	printf("   %8.2f", v[rounds / 2]);
-	in_order(v, s, rounds, true, true);
-	printf("   %.2f\n", v[rounds / 2]);
+	printf("p99 %.1f\n", all_but(0.01));
+	for (i = 0; i < NR_BINS; i++, up_to *= 1.189207115)
+		if (bins[i])
+			printf("took %.1f %ld\n", up_to, bins[i]);
 }
 
 int main(int argc, char **argv)
 {
-	int conns = argc > 4 ? atoi(argv[1]) : 0, rounds, r, s, port;
-	double duration;
+	int conns = argc == 4 ? atoi(argv[1]) : 0, port;
 	struct rlimit lim;
+	pid_t pid;
 
-	if (conns < 1 || argc - 4 > MAX_SERVERS)
-		return 2;
-	duration = atof(argv[2]) / 1000;
-	rounds = atoi(argv[3]);
-	if (rounds < 1 || rounds > MAX_ROUNDS)
+	if (conns < 1 || atof(argv[2]) <= 0)
 		return 2;
 	getrlimit(RLIMIT_NOFILE, &lim);
 	lim.rlim_cur = lim.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &lim);
-	for (r = 0; r < rounds; r++)
-		for (s = 0; s < argc - 4; s++) {
-			pid_t pid = start(argv[s + 4], &port);
-
-			got[s][r] = client(pid, port, conns, duration);
-			kill(pid, SIGKILL);
-			waitpid(pid, NULL, 0);
-		}
-	for (s = 0; s < argc - 4; s++)
-		tell(argv[s + 4], s, conns, rounds);
+	pid = start(argv[3], &port);
+	client(pid, port, conns, atof(argv[2]) / 1000);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	tell_tail();
 	return 0;
 }

@@ -47,6 +47,19 @@ PARTS = [
          "Channels, select and locks beside Go's.",
          "buffer:1 ping:1 spsc128:1 mpmc1:2 try4:1 ready4:1 wait4:1 lock:1 "
          "fight:2 group:1", (20, 400)),
+    Part("map", "bench-map", "BENCH_MAP",
+         "Maps and slices beside Go's, boost's, absl's and the C++ library's.",
+         "u64:1000 u64:1000000 string:1000", (25, 300)),
+    Part("time", "bench-time", "BENCH_TIME",
+         "What timers and stops of the world cost, and how late they are.",
+         "time:2 stop:2", (4, 20)),
+    Part("net", "bench-net", "BENCH_NET",
+         "Echo servers with many connections beside a bare epoll loop and Go.",
+         "100:1 1000:2", (12, 120)),
+    Part("curves", "bench-curves", "BENCH_CURVES",
+         "Cost against heap size and number of Gs, memory over time, and how long "
+         "what is seldom takes. hybrid is burrow that marks while the program runs.",
+         "heap:16 heap:128 gs:1000 gs:100000 memory:16 tail:128", (30, 400)),
     Part("servers", "bench-servers", "BENCH_SERVERS",
          "kvd beside redis-server, httpd beside Go's net/http and nginx, with the "
          "client on the same machine.",

@@ -7,6 +7,7 @@ only switches light and dark, filters rows and copies commands.
 """
 from html import escape
 import os
+import sys
 
 from parts import BY_NAME
 from report_plot import Log, bar, lines, scale
@@ -15,6 +16,9 @@ from results import (AHEAD, BEHIND, EVEN, OPEN, behind, comparisons, machine,
                      number, tally)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "..", "selftests", "bench"))
+import buys  # noqa: E402
+
 WORDS = {AHEAD: "ahead", EVEN: "even", BEHIND: "behind", OPEN: "one round"}
 
 
@@ -234,6 +238,14 @@ def of_plot(plot, styles):
     return figure(picture, f"{plot.row}: {plot.figure}", plot.command(), figures)
 
 
+def of_buys(part):
+    """Tables of what the module buys, where the part has such rows."""
+    return "".join(
+        f'<h3>{e(title)}</h3><div class="wide">' +
+        table(head, [[cell.replace("**", "") for cell in row] for row in rows])
+        + "</div>" for title, head, rows in buys.tables(part.lines))
+
+
 def of_part(part, styles):
     rows = list(part.rows.values())
     says = BY_NAME[part.name].says if part.name in BY_NAME else ""
@@ -243,6 +255,7 @@ def of_part(part, styles):
         out.append(f'<p class="note"><b>Not whole.</b> {e(part.cause())}</p>')
     if part.end and part.end.get("command"):
         out.append(f'<p>{command(part.end["command"])}</p>')
+    out.append(of_buys(part))
     pictures = of_curves(rows, styles)
     pictures += [of_plot(plot, styles) for plot in part.plots.values()]
     if pictures:

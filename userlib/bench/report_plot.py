@@ -10,7 +10,7 @@ from html import escape
 import math
 
 W, H = 620, 300
-LEFT, RIGHT, TOP, BOTTOM = 64, 92, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 74, 92, 14, 44
 MARKS = "osdt^x"	# circle, square, diamond, triangles, cross
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4", "4 2")
 
@@ -78,8 +78,7 @@ class Axis:
         values = [v for v in values if v > 0 or not is_log]
         low, high = min(values, default=1), max(values, default=1)
         if is_log:
-            low, high = math.floor(math.log10(low)), math.ceil(math.log10(high))
-            self.low, self.high = low, max(high, low + 1)
+            self.low, self.high = math.log10(low) - 0.1, math.log10(high) + 0.1
         else:
             self.low, self.high = min(0, low), high or 1
 
@@ -91,8 +90,11 @@ class Axis:
 
     def ticks(self):
         if self.is_log:
-            step = 1 + (self.high - self.low) // 8
-            return [10.0 ** i for i in range(self.low, self.high + 1, step)]
+            step = 1 + int(self.high - self.low) // 8
+            within = (1, 2, 5) if self.high - self.low < 2.5 else (1,)
+            ticks = [m * 10.0 ** i for m in within for i in
+                     range(math.floor(self.low), math.ceil(self.high), step)]
+            return [v for v in ticks if self.low <= math.log10(v) <= self.high]
         raw = (self.high - self.low) / 5
         size = 10.0 ** math.floor(math.log10(raw))
         step = next(s * size for s in (1, 2, 5, 10) if s * size >= raw)

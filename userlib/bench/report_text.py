@@ -96,6 +96,14 @@ def of_row(row):
     return lines
 
 
+def of_plot(plot):
+    """The page has the picture; its ends are told here, too."""
+    what, at = ("longest", 0) if plot.kind == "tail" else ("most", 1)
+    text = ", ".join(f"{name} {number(max(point[at] for point in v))}"
+                     for name, v in plot.points.items() if v)
+    return f"  {plot.row}, {plot.figure}, {what}, {plot.unit}: {text}"
+
+
 def of_part(part):
     says = BY_NAME[part.name].says if part.name in BY_NAME else ""
     costs = comparisons([part])
@@ -106,6 +114,7 @@ def of_part(part):
         lines += ["", " " * 33 + scale()]
     for row in part.rows.values():
         lines += of_row(row)
+    lines += [of_plot(plot) for plot in part.plots.values()]
     if part.end and part.end.get("command"):
         lines += ["", f"  {part.end['command']}"]
     return lines

@@ -127,12 +127,14 @@ class Part:
     def __init__(self, name):
         self.name = name
         self.rows, self.plots, self.heads, self.end = {}, {}, [], None
+        self.lines = []		# of rows, as they are
 
     def add(self, line):
         if "values" in line:
             names = self.heads[-1].get("references", []) if self.heads else []
             row = Row(self.name, line, names)
             self.rows[row.bench, row.row, row.figure] = row
+            self.lines.append(line)
         elif "points" in line:
             plot = Plot(self.name, line)
             self.plots[plot.bench, plot.row, plot.figure] = plot

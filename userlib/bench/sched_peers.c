@@ -4,7 +4,7 @@
  * (sched_peers.py has the rows, sched_peers.go, sched_peers_fiber.cpp and
  * sched_peers_thread.c the others).
  *
- *	sched_peers ROW PS
+ *	sched_peers ROW PS [HOW MANY ARE PARKED]
  *
  * Where others have channels, Gs park and ready each other here. Rows about time
  * and threads are in sched_peers_late.c.
@@ -360,20 +360,22 @@ static void park_many(long n)
 	wait_for_all();
 }
 
+static long nr_parked = NR_PARKED;
+
 static double do_parked(void)
 {
 	double t = ns_now();
 
-	park_many(NR_PARKED);
-	return (ns_now() - t) / NR_PARKED;
+	park_many(nr_parked);
+	return (ns_now() - t) / (double)nr_parked;
 }
 
 static double do_parked_bytes(void)
 {
 	double m = memory();
 
-	park_many(NR_PARKED);
-	return (memory() - m) / NR_PARKED;
+	park_many(nr_parked);
+	return (memory() - m) / (double)nr_parked;
 }
 
 static double do_million(void)
@@ -436,6 +438,8 @@ int main(int argc, char **argv)
 		row = find_row(late_rows, argv[1]);
 	if (!row)
 		return NONE;
+	if (argc > 3 && atol(argv[3]) > 0)
+		nr_parked = atol(argv[3]);
 	setenv("BURROW_PROCS", argv[2], 1);
 	return bw_run(bench, (void *)row);
 }

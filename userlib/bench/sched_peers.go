@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // sched_peers.go: Go's rows of bench-sched-peers, as sched_peers.c has them.
 //
-//	sched_peers ROW PS
+//	sched_peers ROW PS [HOW MANY ARE PARKED]
 package main
 
 import (
@@ -20,7 +20,6 @@ import (
 
 const (
 	workers  = 100
-	parked   = 300000
 	million  = 1000000
 	starts   = 200000
 	sortLen  = 2000000
@@ -30,6 +29,8 @@ const (
 	phase    = 60 * time.Millisecond
 	tickEach = time.Millisecond
 )
+
+var parked = 300000
 
 var start = time.Now()
 
@@ -455,6 +456,9 @@ func main() {
 		os.Exit(77)
 	}
 	n, _ := strconv.Atoi(os.Args[2])
+	if len(os.Args) > 3 {
+		parked, _ = strconv.Atoi(os.Args[3])
+	}
 	runtime.GOMAXPROCS(n)
 	fmt.Printf("%.3f\n", rows[os.Args[1]]())
 }

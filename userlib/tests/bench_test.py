@@ -56,6 +56,7 @@ def a_goal_is_reached_only_where_the_whole_middle_half_says_so():
 def a_program_that_complains_ends_it_and_77_is_no_such_row():
     assert bench.run(["sh", "-c", "echo 5"]) == "5\n"
     assert bench.run(["sh", "-c", "exit 77"]) is None
+    assert bench.run(["sh", "-c", "echo slow >&2"], may_say="slow") == ""
     for script in ("echo 5; echo no >&2", "exit 1"):
         try:
             bench.run(["sh", "-c", script])
