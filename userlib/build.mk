@@ -208,7 +208,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test fille
 	failnth_test window_test arena_test guard_test fork_user_test \
 	unwind_test sched_cpus_test sched_many_test \
 	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \
-	map_test slice_test string_test \
+	map_test map_die_test slice_test string_test \
 	sizeclass_test pageheap_test bulk_test gc_bench_test mcache_test mcentral_test region_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
@@ -328,7 +328,7 @@ bw-sched-parity-src := \
 	$(addprefix selftests/parity/sched/,life.c time.c io.c end.c script.c)
 bw-prog-src := userlib/examples/spans.c selftests/parity/both.c \
 	$(bw-parity-src) $(bw-sched-parity-src)
--include $(bw-prog-src:%.c=$(O)/rel/%.d)
+-include $(bw-prog-src:%.c=$(O)/rel/%.d) $(O)/rel/userlib/bench/map_bench.d
 
 bw-spans-obj := $(O)/rel/userlib/examples/spans.o
 bw-parity-obj := $(bw-parity-src:%.c=$(O)/rel/%.o)

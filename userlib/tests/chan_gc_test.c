@@ -6,18 +6,11 @@
 #include "burrow.h"
 #include "chan_rig.h"
 #include "heap/mcache.h"
+#include "node_rig.h"
 
 static char said[8000];
 
 /* Nodes that only a channel, or who waits in it, has. */
-struct node {
-	struct node *self;
-	u64 id;
-	u64 sum;
-};
-
-BW_TYPE(node, struct node, self);
-
 struct pair {
 	struct node *a;
 	long tag;
@@ -27,15 +20,6 @@ struct pair {
 BW_TYPE(pair, struct pair, a, b);
 
 #define NODES	(RIG_SLOW ? 1000 : 20000)
-
-static struct node *node_new(u64 id)
-{
-	struct node *n = bw_new(node);
-
-	n->id = id;
-	n->sum = ~id;
-	return n;
-}
 
 static void node_sender(void *arg)
 {
@@ -49,11 +33,6 @@ static void node_sender(void *arg)
 		memset(&p, 0, sizeof(p));
 	}
 	bw_chan_close(c);
-}
-
-static bool is_good(const struct node *n, u64 id)
-{
-	return n && n->id == id && n->sum == ~id;
 }
 
 /* From one channel to the next. */
@@ -81,7 +60,7 @@ static int run_nodes(void *arg)
 	for (i = 0; i < 3; i++)
 		bw_go(node_mover, &c[i]);
 	bw_chan_range(c[3], &p) {
-		EXPECT(is_good(p.a, (u64)n) && is_good(p.b, (u64)-n) &&
+		EXPECT(node_is_good(p.a, (u64)n) && node_is_good(p.b, (u64)-n) &&
 		       p.tag == n);
 		n++;
 		if (n % 64 == 0)

@@ -41,6 +41,21 @@ static inline void run_alone(void *arg)
 	run_fn(arg);
 }
 
+/* What a run's first G does wrong, and what is said of it. */
+struct misuse {
+	int (*fn)(void *arg);
+	const char *says;
+};
+
+static inline void expect_misuse(const struct misuse *row, u32 n)
+{
+	u32 i;
+
+	for (i = 0; i < n; i++)
+		expect_death(run_alone, (void *)&row[i].fn, SIGABRT,
+			     row[i].says);
+}
+
 static volatile int slept;
 
 static inline void sleeper(void *arg)

@@ -6,6 +6,7 @@
 #include "alloc_rig.h"
 #include "burrow.h"
 #include "gc/collector.h"
+#include "node_rig.h"
 #include "sched/sched.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -13,15 +14,6 @@
 #else
 #define SLOW	rig_is_kernel_mode()
 #endif
-
-struct node {
-	struct node *next;
-	u64 id;
-	struct node *other;
-	u64 sum;
-};
-
-BW_TYPE(node, struct node, next, other);
 
 /* A secret is an object's address that no root shows. */
 static inline u64 hide(const void *p)

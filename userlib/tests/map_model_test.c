@@ -5,6 +5,7 @@
  * while the collector runs.
  */
 #include "map_rig.h"
+#include "node_rig.h"
 
 #define KEYS	4000U			/* that there may be */
 #define ROUNDS	(RIG_SLOW ? 2U : 12U)
@@ -157,14 +158,6 @@ static void a_map_does_what_a_naive_one_does(void)
 }
 
 /* Nodes that only the map has: keys and values may be pointers. */
-struct node {
-	struct node *self;
-	u64 id;
-	u64 sum;
-};
-
-BW_TYPE(node, struct node, self);
-
 struct wide {
 	u64 tag;
 	struct node *a;
@@ -188,20 +181,6 @@ static const struct bw_map_type texts = BW_MAP(BW_STRING, BW_POINTER);
 static const struct bw_map_type pointers = BW_MAP(BW_U64, BW_POINTER);
 static const struct bw_map_type huges = BW_MAP(BW_U64, BW_OF(huge));
 
-static struct node *node_new(u64 id)
-{
-	struct node *n = bw_new(node);
-
-	n->id = id;
-	n->sum = ~id;
-	return n;
-}
-
-static bool is_good(const struct node *n, u64 id)
-{
-	return n && n->id == id && n->sum == ~id;
-}
-
 #define ALIVE	(RIG_SLOW ? 150U : 2000U)
 
 static void wide_put(struct bw_map *m, u64 i)
@@ -219,7 +198,7 @@ static bool wide_good(const struct bw_map *m, u64 i)
 {
 	const struct wide *w = bw_map_get_u64(m, i);
 
-	return w && w->tag == i && is_good(w->a, i) && is_good(w->b, i + 1);
+	return w && w->tag == i && node_is_good(w->a, i) && node_is_good(w->b, i + 1);
 }
 
 static void text_put(struct bw_map *m, u64 i)
@@ -239,7 +218,7 @@ static bool text_good(const struct bw_map *m, u64 i)
 
 	rig_key_string(key, i);
 	n = bw_map_get(m, key);
-	return n && is_good(*n, i);
+	return n && node_is_good(*n, i);
 }
 
 static void by_node_put(struct bw_map *m, u64 i)
@@ -271,7 +250,7 @@ static void nodes_move(struct bw_map *from, struct bw_map *to)
 
 	for (k = 0; k < MOVED; k++) {
 		n = *(struct node **)bw_map_get_u64(from, k);
-		EXPECT(is_good(n, k));
+		EXPECT(node_is_good(n, k));
 		EXPECT(bw_map_del_u64(from, k));
 		EXPECT(!bw_map_put(to, &k, &n));
 		/* what makes collections come */
@@ -305,11 +284,11 @@ static void all_good(struct bw_map *const *m, u64 i)
 	for (k = first; k <= i; k++)
 		EXPECT(wide_good(m[0], k) && text_good(m[1], k));
 	bw_map_each(it, m[2])
-		EXPECT(is_good(*(struct node *const *)it.key,
-			       *(u64 *)it.value));
+		EXPECT(node_is_good(*(struct node *const *)it.key,
+				    *(u64 *)it.value));
 	bw_map_each(it, m[3])
-		EXPECT(is_good(((struct huge *)it.value)->a,
-			       *(const u64 *)it.key));
+		EXPECT(node_is_good(((struct huge *)it.value)->a,
+				    *(const u64 *)it.key));
 }
 
 static void old_ones_go(struct bw_map *const *m, u64 i)

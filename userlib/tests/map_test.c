@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-/* Maps: what each call does, of all sizes, and what dies. */
+/* Maps: what each call does, of all sizes. */
 #include <strings.h>
 
-#include "death_rig.h"
 #include "map_rig.h"
 #include "oom_rig.h"
+
+static char said[1 << 16];
 
 static void windows_are_looked_at_in_the_same_way_everywhere(void)
 {
@@ -458,146 +459,10 @@ static void no_memory_leaves_a_map_as_it_was(void)
 		printf("# %s\n", said);
 }
 
-static const struct bw_map_type words = BW_MAP(BW_U64, BW_U64);
-static struct bw_map *shared;
-
-static int into_null(void *arg)
-{
-	bw_map_at_u64(NULL, 1, NULL);
-	return 0;
-}
-
-static int other_keys(void *arg)
-{
-	bw_map_get_string(bw_map_make(&words, 0), BW_STR("a"));
-	return 0;
-}
-
-static int no_keys(void *arg)
-{
-	static const struct bw_map_type t = BW_MAP(BW_NOTHING, BW_U64);
-
-	bw_map_make(&t, 0);
-	return 0;
-}
-
-static int half_own(void *arg)
-{
-	static const struct bw_map_type t =
-		BW_MAP_OWN(BW_U64, BW_U64, NULL, rig_equal_word);
-
-	bw_map_make(&t, 0);
-	return 0;
-}
-
-/* In the middle of a change others run, for ever. */
-static bool equal_waits(const void *a, const void *b)
-{
-	for (;;)
-		bw_yield();
-	return true;
-}
-
-static const struct bw_map_type waits =
-	BW_MAP_OWN(BW_U64, BW_U64, rig_hash_worst, equal_waits);
-
-static void changes(void *arg)
-{
-	u64 key = 1;
-
-	bw_map_at(shared, &key, NULL);
-}
-
-static int while_it_changes(void (*fn)(void *arg))
-{
-	struct bw_map_iter it;
-	u64 key = 1;
-
-	shared = bw_map_make(&waits, 0);
-	bw_map_at(shared, &key, NULL);
-	bw_map_iter_begin(&it, shared);
-	bw_go(changes, NULL);
-	while (!READ_ONCE(shared->writing))
-		bw_yield();
-	if (fn)
-		fn(NULL);
-	else
-		bw_map_next(&it);
-	return 0;
-}
-
-static void reads(void *arg)
-{
-	u64 key = 2;
-
-	bw_map_get(shared, &key);
-}
-
-static void removes(void *arg)
-{
-	u64 key = 2;
-
-	bw_map_del(shared, &key);
-}
-
-static void clears(void *arg)
-{
-	bw_map_clear(shared);
-}
-
-static int two_change(void *arg)
-{
-	return while_it_changes(changes);
-}
-
-static int one_reads(void *arg)
-{
-	return while_it_changes(reads);
-}
-
-static int one_removes(void *arg)
-{
-	return while_it_changes(removes);
-}
-
-static int one_clears(void *arg)
-{
-	return while_it_changes(clears);
-}
-
-static int one_iterates(void *arg)
-{
-	return while_it_changes(NULL);
-}
-
-static void misuse_dies_with_the_right_line(void)
-{
-	static const struct {
-		int (*fn)(void *arg);
-		const char *says;
-	} rows[] = {
-		{ into_null, "bw_map_at_u64() into a map that is NULL" },
-		{ other_keys, "bw_map_get_string() of a map with other keys" },
-		{ no_keys, "bw_map_make(): keys of no bytes" },
-		{ half_own, "bw_map_make(): a hash and no equal" },
-		{ two_change, "concurrent use of a map: it is changed by two" },
-		{ one_reads, "concurrent use of a map: it is read and" },
-		{ one_removes, "concurrent use of a map: it is changed by two" },
-		{ one_clears, "concurrent use of a map: it is changed by two" },
-		{ one_iterates, "concurrent use of a map: it is iterated" },
-	};
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		expect_death(run_alone, (void *)&rows[i].fn, SIGABRT,
-			     rows[i].says);
-}
-
 int main(void)
 {
 	setenv("BURROW_PROCS", "2", 1);
 	/* in children, so before this process has a run */
-	TEST(misuse_dies_with_the_right_line);
 	TEST(no_memory_leaves_a_map_as_it_was);
 	TEST(what_is_put_may_lie_in_the_map);
 	TEST(windows_are_looked_at_in_the_same_way_everywhere);

@@ -108,20 +108,6 @@ static void sizes_that_are_too_much_are_refused(void)
 	EXPECT(s.len == 1 && bw_at(s, 0) == 1);
 }
 
-static struct node *node_new(u64 id)
-{
-	struct node *n = bw_new(node);
-
-	n->id = id;
-	n->sum = ~id;
-	return n;
-}
-
-static bool is_good(const struct node *n, u64 id)
-{
-	return n && n->id == id && n->sum == ~id;
-}
-
 #define NODES	(RIG_SLOW ? 500U : 5000U)
 
 static int run_nodes(void *arg)
@@ -146,8 +132,8 @@ static int run_nodes(void *arg)
 		}
 	}
 	for (i = 0; i < NODES; i++)
-		EXPECT(is_good(bw_at(p, i), i) &&
-		       is_good(bw_at(s, i).next, i + 1) && bw_at(s, i).id == i);
+		EXPECT(node_is_good(bw_at(p, i), i) &&
+		       node_is_good(bw_at(s, i).next, i + 1) && bw_at(s, i).id == i);
 	return 0;
 }
 

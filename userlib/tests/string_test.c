@@ -323,15 +323,9 @@ static int run_others(void *arg)
 	struct bw_map **m = region_map(r);
 	struct bw_weak *w = given_up();
 	struct bw_string *s;
-	u32 i;
 
-	/* words that look like pointers may keep one or two */
-	for (i = 0; i < 100 &&
-	     __atomic_load_n(&nr_final, __ATOMIC_ACQUIRE) < 40; i++) {
-		collect();
-		bw_yield();
-	}
-	EXPECT(__atomic_load_n(&nr_final, __ATOMIC_ACQUIRE) >= 40);
+	/* words that look like pointers may keep some */
+	EXPECT(collect_until(&nr_final, 40));
 	s = bw_map_get_string(*m, BW_STR("a"));
 	EXPECT(s && is(*s, "kept"));
 	bw_unpin(*m);

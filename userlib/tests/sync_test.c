@@ -523,21 +523,15 @@ static int locks_twice(void *arg)
 
 static void misuse_dies_with_the_right_line(void)
 {
-	static const struct {
-		int (*fn)(void *arg);
-		const char *says;
-	} rows[] = {
+	static const struct misuse rows[] = {
 		{ unlocks_in_vain, "of a mutex that is not locked" },
 		{ runlocks_in_vain, "bw_rwmutex_runlock() by G " },
 		{ unlocks_what_it_reads, "bw_rwmutex_unlock() by G " },
 		{ done_too_often, "makes it less than 0" },
 		{ locks_twice, "parked (mutex)" },
 	};
-	u32 i;
 
-	for (i = 0; i < ARRAY_SIZE(rows); i++)
-		expect_death(run_alone, (void *)&rows[i].fn, SIGABRT,
-			     rows[i].says);
+	expect_misuse(rows, ARRAY_SIZE(rows));
 }
 
 int main(void)
