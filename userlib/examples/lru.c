@@ -1,18 +1,15 @@
 // SPDX-License-Identifier: MIT
-/*
- * lru: a cache of so many; what was not used for longest makes room.
- *
- *	lru [HOW-MANY]
- */
+/* lru: a cache of so many; what was not used for longest makes room. */
+#include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include <burrow.h>
 
+#define MOST	3
+
 /* In a ring, by when it was last used: the head's @next was just now. */
 struct item {
-	struct item *next;
-	struct item *prev;
+	struct item *next, *prev;
 	uint64_t key;
 	long value;
 };
@@ -20,87 +17,69 @@ struct item {
 BW_TYPE(item, struct item, next, prev);
 
 static const struct bw_map_type items = BW_MAP(BW_U64, BW_POINTER);
-
 static struct bw_map *map;
-static struct item *head;
-static size_t most = 3;
+static struct item head = { &head, &head, 0, 0 };
 
-static void take_out(struct item *i)
+static void join(struct item *a, struct item *b)
 {
-	bw_set(&i->prev->next, i->next);
-	bw_set(&i->next->prev, i->prev);
-}
-
-static void put_first(struct item *i)
-{
-	bw_set(&i->next, head->next);
-	bw_set(&i->prev, head);
-	bw_set(&head->next->prev, i);
-	bw_set(&head->next, i);
+	bw_set(&a->next, b);
+	bw_set(&b->prev, a);
 }
 
 static struct item *lru_get(uint64_t key)
 {
-	struct item **at = bw_map_get_u64(map, key);
+	struct item **at = bw_map_get_u64(map, key), *i = at ? *at : NULL;
 
-	if (!at)
-		return NULL;
-	take_out(*at);
-	put_first(*at);
-	return *at;
+	if (i) {
+		join(i->prev, i->next);
+		join(i, head.next);
+		join(&head, i);
+	}
+	return i;
 }
 
 static int lru_put(uint64_t key, long value)
 {
-	struct item *i = lru_get(key), **at;
+	struct item *i = lru_get(key), *last = head.prev;
 
+	if (!i && bw_map_len(map) == MOST) {
+		printf("%" PRIu64 " makes room\n", last->key);
+		join(last->prev, &head);
+		bw_map_del_u64(map, last->key);
+	}
 	if (!i) {
+		/* a ring of its own, until it is used */
 		i = bw_new(item);
-		at = i ? bw_map_at_u64(map, key, NULL) : NULL;
-		if (!at)
+		if (i)
+			*i = (struct item){ i, i, key, 0 };
+		if (!i || bw_map_put(map, &key, &i))
 			return -1;
-		bw_set(at, i);
-		i->key = key;
-		put_first(i);
+		lru_get(key);
 	}
 	i->value = value;
-	if (bw_map_len(map) > most) {
-		i = head->prev;
-		printf("%llu makes room\n", (unsigned long long)i->key);
-		take_out(i);
-		bw_map_del_u64(map, i->key);
-	}
 	return 0;
 }
 
 static int start(void *arg)
 {
+	struct item *i;
 	uint64_t k;
 
-	map = bw_map_make(&items, most);
-	head = bw_new(item);
-	if (!map || !head)
-		return 1;
-	bw_set(&head->next, head);
-	bw_set(&head->prev, head);
-	for (k = 1; k <= most + 2; k++) {
-		if (lru_put(k, (long)(k * k)))
+	map = bw_map_make(&items, MOST);
+	for (k = 1; k <= MOST + 2; k++) {
+		if (!map || lru_put(k, (long)(k * k)))
 			return 1;
-		/* 1 is used all the time */
-		lru_get(1);
+		lru_get(1);	/* 1 is used all the time */
 	}
-	for (k = 1; k <= most + 2; k++)
-		printf("%llu: %ld\n", (unsigned long long)k,
-		       lru_get(k) ? lru_get(k)->value : -1);
+	for (k = 1; k <= MOST + 2; k++) {
+		i = lru_get(k);
+		printf("%" PRIu64 ": %ld\n", k, i ? i->value : -1);
+	}
 	return 0;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
-	if (argc > 1)
-		most = (size_t)atol(argv[1]);
-	if (!most)
-		return 2;
 	bw_barriers_used();
 	return bw_run(start, NULL);
 }

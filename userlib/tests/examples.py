@@ -33,7 +33,7 @@ PRINTS = [
     ("connpool_demo", "100 users: all served, never more than 3 open: true\n"
      "one more, while all are in use: Connection timed out\n"
      "kept open: 2\nopen when those were too old: 1\n"),
-    ("lru 3", "2 makes room\n3 makes room\n1: 1\n2: -1\n3: -1\n4: 16\n5: 25\n"),
+    ("lru", "2 makes room\n3 makes room\n1: 1\n2: -1\n3: -1\n4: 16\n5: 25\n"),
     ("ring 50 20", None),
     ("fanin 5 3", "3 receivers got 2502500\n"),
     ("trees 10", None),
