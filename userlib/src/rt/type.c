@@ -79,6 +79,21 @@ static void bits_struct(struct bits_out *o, const struct bw_type *t,
 	bits_run(o, false, words);
 }
 
+/* Those of @nr structs: of short ones as many at a time as a word has room for. */
+static void bits_structs(struct bits_out *o, const struct bw_type *t,
+			 size_t words, size_t nr)
+{
+	u32 each = words && words <= 32 ? 64 / (u32)words : 0, k;
+	u64 bits = 0;
+
+	for (k = 0; k < each; k++)
+		bits = bits << words | (t->bits[0] & bw_ptrbits_ones((u32)words));
+	for (; each && nr >= each; nr -= each)
+		bits_add(o, bits, each * (u32)words);
+	for (; nr; nr--)
+		bits_struct(o, t, words);
+}
+
 static size_t slot_bytes(const struct bw_mheap *h, const void *p)
 {
 	return bw_mspan_of(h, p)->elem_size;
@@ -90,11 +105,10 @@ static void bits_write_headed(void *p, const struct bw_type *t, size_t head,
 {
 	const struct bw_mheap *h = bw_mheap_peek();
 	struct bits_out o = { .map = &h->map, .at = p };
-	size_t words = slot_bytes(h, p) / 8, i;
+	size_t words = slot_bytes(h, p) / 8;
 
 	bits_run(&o, false, head / 8);
-	for (i = 0; i < nr; i++)
-		bits_struct(&o, t, t->size / 8);
+	bits_structs(&o, t, t->size / 8, nr);
 	bits_run(&o, false, words - head / 8 - nr * (t->size / 8));
 	bits_flush(&o);
 }
@@ -105,10 +119,9 @@ static void bits_write(void *p, const struct bw_type *t, size_t nr,
 {
 	const struct bw_mheap *h = bw_mheap_peek();
 	struct bits_out o = { .map = &h->map, .at = p };
-	size_t words = slot_bytes(h, p) / 8, i;
+	size_t words = slot_bytes(h, p) / 8;
 
-	for (i = 0; i < nr; i++)
-		bits_struct(&o, t, bytes / 8);
+	bits_structs(&o, t, bytes / 8, nr);
 	bits_run(&o, t->flags & BW_TYPE_TAIL_POINTERS, tail);
 	bits_run(&o, false, words - nr * (bytes / 8) - tail);
 	bits_flush(&o);
