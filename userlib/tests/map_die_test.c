@@ -122,7 +122,7 @@ static int while_it_changes(void (*fn)(void *arg))
 	bw_map_at(shared, &key, NULL);
 	bw_map_iter_begin(&it, shared);
 	bw_go(changes, NULL);
-	while (!READ_ONCE(shared->writing))
+	while (!(bw_map_state(shared) & BW_MAP_WRITING))
 		bw_yield();
 	if (fn)
 		fn(NULL);

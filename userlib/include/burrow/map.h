@@ -118,7 +118,7 @@ bool bw_map_del(struct bw_map *m, const void *key);
 void bw_map_clear(struct bw_map *m);
 
 /* The same, of maps whose keys are 8 bytes without @equal, or BW_STRING. */
-void *bw_map_get_u64(const struct bw_map *m, uint64_t key);
+static inline void *bw_map_get_u64(const struct bw_map *m, uint64_t key);
 void *bw_map_at_u64(struct bw_map *m, uint64_t key, bool *fresh);
 bool bw_map_del_u64(struct bw_map *m, uint64_t key);
 void *bw_map_get_string(const struct bw_map *m, struct bw_string key);
@@ -139,7 +139,9 @@ struct bw_map_iter {
 	struct bw_map_table *table;
 	uint64_t first, pos, size;
 	uint64_t random;
-	uint32_t window, left, full, turn;
+	const char *slots;
+	uint32_t start, window, left, full, turn;
+	uint32_t stride, value_at;
 };
 
 /*
@@ -148,7 +150,7 @@ struct bw_map_iter {
  * each other entry is seen once. False: that was all.
  */
 void bw_map_iter_begin(struct bw_map_iter *it, const struct bw_map *m);
-bool bw_map_next(struct bw_map_iter *it);
+static inline bool bw_map_next(struct bw_map_iter *it);
 
 #define bw_map_each(it, m) \
 	for (bw_map_iter_begin(&(it), (m)); bw_map_next(&(it));)
@@ -156,5 +158,7 @@ bool bw_map_next(struct bw_map_iter *it);
 #ifdef __cplusplus
 }
 #endif
+
+#include "map_probe.h"
 
 #endif

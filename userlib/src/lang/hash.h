@@ -13,36 +13,10 @@
 #define BW_LANG_HASH_H
 
 #include "base/types.h"
-
-/**
- * struct bw_hash_key - of a map						[const]
- * @a:		any
- * @b:		odd
- */
-struct bw_hash_key {
-	u64 a;
-	u64 b;
-};
+#include "burrow/map.h"
 
 /* Another each time. */
 struct bw_hash_key bw_hash_key_make(void);
-
-static inline __attribute__((always_inline)) u64 bw_hash_mix(u64 x, u64 y)
-{
-	unsigned __int128 p = (unsigned __int128)x * y;
-
-	return (u64)p ^ (u64)(p >> 64);
-}
-
-/*
- * Two steps: after one, keys at equal distances are anything but spread (up to
- * three times as many as there should be in a bin).
- */
-static inline __attribute__((always_inline))
-u64 bw_hash_u64(const struct bw_hash_key *k, u64 x)
-{
-	return bw_hash_mix(bw_hash_mix(x ^ k->a, k->b), k->b);
-}
 
 static inline u64 bw_hash_load8(const char *p)
 {
@@ -60,8 +34,20 @@ static inline u64 bw_hash_load4(const char *p)
 	return x;
 }
 
-/* More than 16. */
+/* More than 32. */
 u64 bw_hash_long(const struct bw_hash_key *k, const char *p, size_t n);
+
+/* The first and the last 16 do not wait for each other; changed over they differ. */
+static inline u64 bw_hash_16_to_32(const struct bw_hash_key *k, const char *p,
+				   size_t n)
+{
+	u64 x = bw_hash_mix(bw_hash_load8(p) ^ k->a, bw_hash_load8(p + 8) ^ k->b);
+
+	p += n - 16;
+	return bw_hash_mix(bw_hash_mix(bw_hash_load8(p) ^ k->b,
+				       bw_hash_load8(p + 8) ^ k->a) ^ n,
+			   x ^ k->b);
+}
 
 /* The ends of short keys may overlap: their length tells them apart. */
 static inline u64 bw_hash_bytes(const struct bw_hash_key *k, const void *key,
@@ -70,8 +56,10 @@ static inline u64 bw_hash_bytes(const struct bw_hash_key *k, const void *key,
 	const char *p = key;
 	u64 x = 0, y = 0;
 
-	if (unlikely(n > 16))
+	if (unlikely(n > 32))
 		return bw_hash_long(k, p, n);
+	if (n >= 16)
+		return bw_hash_16_to_32(k, p, n);
 	if (likely(n >= 8)) {
 		x = bw_hash_load8(p);
 		y = bw_hash_load8(p + n - 8);

@@ -56,17 +56,18 @@ void *bw_map_get(const struct bw_map *m, const void *key)
 
 char *bw_map_find_any(const struct bw_map *m, const void *key)
 {
+	u64 h = bw_map_hash(m, key);
 	struct bw_map_place p;
 
 	switch (m->kind) {
 	case BW_KEY_U64:
-		return bw_map_find(m, BW_KEY_U64, key, &p);
+		return bw_map_probe(m, BW_KEY_U64, key, h, &p, false);
 	case BW_KEY_STRING:
-		return bw_map_find(m, BW_KEY_STRING, key, &p);
+		return bw_map_probe(m, BW_KEY_STRING, key, h, &p, false);
 	case BW_KEY_OWN:
-		return bw_map_find(m, BW_KEY_OWN, key, &p);
+		return bw_map_probe(m, BW_KEY_OWN, key, h, &p, false);
 	default:
-		return bw_map_find(m, BW_KEY_BYTES, key, &p);
+		return bw_map_probe(m, BW_KEY_BYTES, key, h, &p, false);
 	}
 }
 

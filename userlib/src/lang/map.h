@@ -4,8 +4,8 @@
  *
  *	bw_map_make()		map_make.c	what a map is of
  *	bw_map_get(), _at()	map.c		keys of any kind
- *	bw_map_get_u64()	map_u64.c	words; map_string.c: strings
- *	  bw_map_find()		map_find.h	one probe, made for each kind
+ *	bw_map_get_u64()	burrow/map_probe.h, map_u64.c: words; map_string.c: strings
+ *	  bw_map_probe()		map_find.h	one probe, made for each kind
  *	  bw_map_grow()		map_grow.c	a table that is full
  *	bw_map_next()		map_iter.c
  *
@@ -20,7 +20,7 @@
  *
  * T1. Table t has the keys of which the first t->depth bits are those of its place in
  *     the directory, which has 2^(depth - t->depth) words for it. All tables have
- *     @mask + 1 windows, or the map is @uneven and each table knows.
+ *     @mask + 1 windows, or the map is UNEVEN and each table knows.
  * T2. A key is in the first window from its own on, in probing order, that had room
  *     when it came. A window with an EMPTY slot never was without one, so nobody
  *     looks further than that; in one that is full a key that goes leaves DELETED.
@@ -32,7 +32,7 @@
  *     what it has (it is not freed while marking is under way).
  * T5. A table that was replaced is @stale and never written again: who iterates over
  *     it (@seen) knows from it what he has not had yet, and looks that up.
- * T6. @writing is set from the first look at the map to the last of who changes it.
+ * T6. @state has WRITING from the first look at the map to the last of who changes it.
  *
  * Rejected: groups that hold control bytes and slots together (a miss then waits for
  * memory, where control bytes alone stay in a cache); growing all at once (a map of
@@ -53,83 +53,14 @@
 
 /* Of struct bw_map, beyond BW_KEY_*. */
 #define BW_KEY_OWN		3U	/* with its own @equal */
+/* Not of a map, but a way through one: words, in BW_MAP_PAIRS. */
+#define BW_KEY_PAIR		4U
 
 /*
  * Tables of more windows have their slots in another object: control bytes lie closer
  * together, on pages of which the machine knows more.
  */
 #define BW_MAP_INLINE_LG	2U
-
-/**
- * struct bw_map_table - a table			[all: who changes the map]
- * @slots:	where they begin: an object, or behind @ctrl			[const]
- * @used:	slots with keys
- * @left:	see T3
- * @depth:	bits of the hash that all its keys share
- * @mask:	windows - 1							[const]
- * @half:	of one window, only the first group is there			[const]
- * @stale:	see T5
- * @seen:	somebody has iterated over it			[atomic, only set]
- * @ctrl:	a byte a slot
- */
-struct bw_map_table {
-	char *slots;
-	u32 used;
-	u32 left;
-	u32 mask;
-	u8 depth;
-	u8 half;
-	bool stale;
-	bool seen;
-	u8 ctrl[];
-};
-
-/**
- * struct bw_map - a map				[all: who changes the map]
- * @dir:	tables; &@only, where there is but one
- * @dir_mask:	words of it - 1
- * @mask:	windows of each table - 1
- * @hash:	secrets								[const]
- * @shift:	of a hash, to the number of its word
- * @depth:	log2 of the words
- * @kind:	of keys								[const]
- * @writing:	see T6
- * @uneven:	see T1
- * @pointers:	keys or values have some					[const]
- * @max_lg:	log2 of the windows of a table that splits			[const]
- * @stride:	bytes of a slot							[const]
- * @value_at:	of which the value begins here					[const]
- * @value_size:	bytes of it							[const]
- * @nr:		keys
- * @only:	the only table
- * @slot:	a slot's pointers, or NULL: tables have none, or all may be	[const]
- * @type:	what it is of							[const]
- */
-struct bw_map {
-	struct bw_map_table **dir;
-	u32 dir_mask;
-	u32 mask;
-	struct bw_hash_key hash;
-	u8 shift;
-	u8 depth;
-	u8 kind;
-	u8 writing;
-	bool uneven;
-	bool pointers;
-	u8 max_lg;
-	u32 stride;
-	u32 value_at;
-	u32 value_size;
-	size_t nr;
-	struct bw_map_table *only;
-	struct bw_type *slot;
-	const struct bw_map_type *type;
-};
-
-static inline struct bw_map_table *bw_map_table_at(const struct bw_map *m, u64 h)
-{
-	return m->dir[(h >> m->shift) & m->dir_mask];
-}
 
 static inline u32 bw_map_slots(const struct bw_map_table *t)
 {
@@ -206,22 +137,26 @@ int bw_map_check(const struct bw_map *m);
 
 static inline void bw_map_read_begin(const struct bw_map *m, const char *what)
 {
-	if (unlikely(READ_ONCE(m->writing)))
+	if (unlikely(bw_map_state(m) & BW_MAP_WRITING))
 		bw_map_die_race(what);
 }
 
 static inline void bw_map_write_begin(struct bw_map *m)
 {
-	if (unlikely(READ_ONCE(m->writing)))
+	u32 state = bw_map_state(m);
+
+	if (unlikely(state & BW_MAP_WRITING))
 		bw_map_die_race("it is changed by two at a time");
-	WRITE_ONCE(m->writing, 1);
+	WRITE_ONCE(m->state, state | BW_MAP_WRITING);
 }
 
 static inline void bw_map_write_end(struct bw_map *m)
 {
-	if (unlikely(!READ_ONCE(m->writing)))
+	u32 state = bw_map_state(m);
+
+	if (unlikely(!(state & BW_MAP_WRITING)))
 		bw_map_die_race("it is changed by two at a time");
-	WRITE_ONCE(m->writing, 0);
+	WRITE_ONCE(m->state, state & ~BW_MAP_WRITING);
 }
 
 #endif

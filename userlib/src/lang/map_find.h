@@ -17,6 +17,7 @@ BW_MAP_MADE u64 bw_map_hash_of(const struct bw_map *m, u32 kind, const void *key
 	u64 word;
 
 	switch (kind) {
+	case BW_KEY_PAIR:
 	case BW_KEY_U64:
 		memcpy(&word, key, sizeof(word));
 		return bw_hash_u64(&m->hash, word);
@@ -29,19 +30,45 @@ BW_MAP_MADE u64 bw_map_hash_of(const struct bw_map *m, u32 kind, const void *key
 	}
 }
 
+/*
+ * Of two texts of 8 to 32 bytes, as most keys are: by words that may overlap there is
+ * neither a call nor a branch for each length.
+ */
+BW_MAP_MADE bool bw_map_same_short(const char *a, const char *b, size_t n)
+{
+	u64 differ = bw_hash_load8(a) ^ bw_hash_load8(b);
+
+	differ |= bw_hash_load8(a + n - 8) ^ bw_hash_load8(b + n - 8);
+	if (n >= 16) {
+		differ |= bw_hash_load8(a + 8) ^ bw_hash_load8(b + 8);
+		differ |= bw_hash_load8(a + n - 16) ^ bw_hash_load8(b + n - 16);
+	}
+	return !differ;
+}
+
+BW_MAP_MADE bool bw_map_same_string(const struct bw_string *a,
+				    const struct bw_string *b)
+{
+	if (a->len != b->len)
+		return false;
+	if (unlikely(a->len < 8 || a->len > 32))
+		return bw_string_equal(*a, *b);
+	return bw_map_same_short(a->ptr, b->ptr, a->len);
+}
+
 BW_MAP_MADE bool bw_map_equal(const struct bw_map *m, u32 kind, const void *a,
 			      const void *b)
 {
 	u64 x, y;
 
 	switch (kind) {
+	case BW_KEY_PAIR:
 	case BW_KEY_U64:
 		memcpy(&x, a, sizeof(x));
 		memcpy(&y, b, sizeof(y));
 		return x == y;
 	case BW_KEY_STRING:
-		return bw_string_equal(*(const struct bw_string *)a,
-				       *(const struct bw_string *)b);
+		return bw_map_same_string(a, b);
 	case BW_KEY_OWN:
 		return m->type->equal(a, b);
 	default:
@@ -62,16 +89,15 @@ struct bw_map_place {
 BW_MAP_MADE u32 bw_map_mask_of(const struct bw_map *m,
 			       const struct bw_map_table *t)
 {
-	return unlikely(m->uneven) ? t->mask : m->mask;
+	return unlikely(bw_map_state(m) & BW_MAP_UNEVEN) ? t->mask : m->mask;
 }
 
-/*
- * A window's slots may be asked for: their page is found while its control bytes come.
- */
-BW_MAP_MADE void bw_map_expect(const struct bw_map *m,
-			       const struct bw_map_table *t, u32 window)
+BW_MAP_MADE char *bw_map_slot_of(const struct bw_map *m, u32 kind,
+				 const struct bw_map_table *t, u32 i)
 {
-	__builtin_prefetch(bw_map_slot(m, t, window * BW_WINDOW + BW_GROUP / 2));
+	if (kind == BW_KEY_PAIR)
+		return t->slots + (size_t)i * 2 * sizeof(u64);
+	return bw_map_slot(m, t, i);
 }
 
 /* The slot with @key in a window, or NULL. */
@@ -84,33 +110,55 @@ BW_MAP_MADE char *bw_map_look(const struct bw_map *m, u32 kind, const void *key,
 
 	for (; match; match &= match - 1) {
 		*at = window * BW_WINDOW + (u32)__builtin_ctz(match);
-		slot = bw_map_slot(m, t, *at);
+		slot = bw_map_slot_of(m, kind, t, *at);
 		if (likely(bw_map_equal(m, kind, slot, key)))
 			return slot;
 	}
 	return NULL;
 }
 
-/* The slot with @key, or NULL. */
-BW_MAP_MADE char *bw_map_find(const struct bw_map *m, u32 kind,
-			      const void *key, struct bw_map_place *p)
+#define BW_MAP_NOWHERE	(~0U)
+
+/*
+ * The slot with @key, which is at @p. NULL: there is none; with @to_put, a constant,
+ * p->at is then where it would be, or NOWHERE.
+ */
+BW_MAP_MADE char *bw_map_probe(const struct bw_map *m, u32 kind,
+			       const void *key, u64 h, struct bw_map_place *p,
+			       bool to_put)
 {
-	u64 h = bw_map_hash_of(m, kind, key);
 	struct bw_map_table *t = bw_map_table_at(m, h);
-	u32 mask = bw_map_mask_of(m, t), window = (u32)(h >> 8) & mask, step;
+	u32 mask = bw_map_mask_of(m, t), window = bw_map_first(h, mask), step;
+	u32 room = BW_MAP_NOWHERE, found;
 	char *slot;
 
 	p->table = t;
-	bw_map_expect(m, t, window);
+	/* a new key goes behind those that are there */
+	bw_map_expect(bw_map_slot_of(m, kind, t, window * BW_WINDOW),
+		      to_put ? 4 : 2);
 	for (step = 1;; step++) {
 		slot = bw_map_look(m, kind, key, t, window, bw_tag(h), &p->at);
 		if (slot)
 			return slot;
+		if (to_put && room == BW_MAP_NOWHERE) {
+			found = bw_window_free(bw_map_window(t, window));
+			if (likely(found))
+				room = window * BW_WINDOW +
+				       (u32)__builtin_ctz(found);
+		}
 		if (likely(bw_window_empty(bw_map_window(t, window))) ||
 		    step > mask)
-			return NULL;
+			break;
 		window = (window + step) & mask;
 	}
+	if (to_put)
+		p->at = room;
+	return NULL;
+}
+
+BW_MAP_MADE u32 bw_map_value_in(const struct bw_map *m, u32 kind)
+{
+	return kind == BW_KEY_PAIR ? sizeof(u64) : m->value_at;
 }
 
 BW_MAP_MADE void *bw_map_read(const struct bw_map *m, u32 kind,
@@ -122,37 +170,9 @@ BW_MAP_MADE void *bw_map_read(const struct bw_map *m, u32 kind,
 	if (unlikely(!m))
 		return NULL;
 	bw_map_read_begin(m, "it is read and changed at a time");
-	slot = bw_map_find(m, kind, key, &p);
-	return slot ? slot + m->value_at : NULL;
-}
-
-/* The slot with @key; NULL: it would be at @p, or nowhere (p->at is NOWHERE). */
-#define BW_MAP_NOWHERE	(~0U)
-
-BW_MAP_MADE char *bw_map_seek(const struct bw_map *m, u32 kind,
-			      const void *key, u64 h, struct bw_map_place *p)
-{
-	struct bw_map_table *t = bw_map_table_at(m, h);
-	u32 mask = bw_map_mask_of(m, t), window = (u32)(h >> 8) & mask, step;
-	u32 room = BW_MAP_NOWHERE, found;
-	char *slot;
-
-	p->table = t;
-	bw_map_expect(m, t, window);
-	for (step = 1;; step++) {
-		slot = bw_map_look(m, kind, key, t, window, bw_tag(h), &p->at);
-		if (slot)
-			return slot;
-		found = bw_window_free(bw_map_window(t, window));
-		if (found && room == BW_MAP_NOWHERE)
-			room = window * BW_WINDOW + (u32)__builtin_ctz(found);
-		if (likely(bw_window_empty(bw_map_window(t, window))) ||
-		    step > mask)
-			break;
-		window = (window + step) & mask;
-	}
-	p->at = room;
-	return NULL;
+	slot = bw_map_probe(m, kind, key, bw_map_hash_of(m, kind, key), &p,
+			    false);
+	return slot ? slot + bw_map_value_in(m, kind) : NULL;
 }
 
 /* The slot @p can be taken: T3. */
@@ -162,7 +182,7 @@ BW_MAP_MADE bool bw_map_place_is_free(const struct bw_map_place *p)
 	       (p->table->left || p->table->ctrl[p->at] != BW_EMPTY);
 }
 
-/* Without pointers it was never cleared; words are most of what there is. */
+/* Without pointers a value was never cleared; words are most of what there is. */
 BW_MAP_MADE void bw_map_value_zero(const struct bw_map *m, char *slot)
 {
 	u64 zero = 0;
@@ -173,18 +193,29 @@ BW_MAP_MADE void bw_map_value_zero(const struct bw_map *m, char *slot)
 		memset(slot + m->value_at, 0, m->value_size);
 }
 
+BW_MAP_MADE void bw_map_fill(const struct bw_map *m, u32 kind, char *slot,
+			     const void *key)
+{
+	u64 zero = 0;
+
+	if (m->pointers) {
+		bw_map_store(&m->type->key, slot, key);
+	} else if (kind == BW_KEY_PAIR) {
+		memcpy(slot, key, sizeof(u64));
+		memcpy(slot + sizeof(u64), &zero, sizeof(zero));
+	} else {
+		bw_map_value_zero(m, slot);
+		bw_map_store(&m->type->key, slot, key);
+	}
+}
+
 BW_MAP_MADE char *bw_map_take(struct bw_map *m, u32 kind, u64 h,
 			      const void *key, const struct bw_map_place *p)
 {
 	struct bw_map_table *t = p->table;
-	char *slot = bw_map_slot(m, t, p->at);
+	char *slot = bw_map_slot_of(m, kind, t, p->at);
 
-	if (!m->pointers)
-		bw_map_value_zero(m, slot);
-	if (kind == BW_KEY_U64 && !m->pointers)
-		memcpy(slot, key, sizeof(u64));
-	else
-		bw_map_store(&m->type->key, slot, key);
+	bw_map_fill(m, kind, slot, key);
 	t->left -= t->ctrl[p->at] == BW_EMPTY;
 	t->ctrl[p->at] = bw_tag(h);
 	t->used++;
@@ -207,7 +238,7 @@ BW_MAP_MADE void *bw_map_get_or_put(struct bw_map *m, u32 kind,
 	bw_map_write_begin(m);
 	h = bw_map_hash_of(m, kind, key);
 	for (;;) {
-		slot = bw_map_seek(m, kind, key, h, &p);
+		slot = bw_map_probe(m, kind, key, h, &p, true);
 		if (slot)
 			break;
 		made = bw_map_place_is_free(&p);
@@ -221,7 +252,7 @@ BW_MAP_MADE void *bw_map_get_or_put(struct bw_map *m, u32 kind,
 	bw_map_write_end(m);
 	if (fresh)
 		*fresh = made;
-	return slot ? slot + m->value_at : NULL;
+	return slot ? slot + bw_map_value_in(m, kind) : NULL;
 }
 
 /* The same, for who has nothing more to put there. */
@@ -246,7 +277,8 @@ BW_MAP_MADE bool bw_map_remove(struct bw_map *m, u32 kind, const void *key)
 	if (!m || !m->nr)
 		return false;
 	bw_map_write_begin(m);
-	slot = bw_map_find(m, kind, key, &p);
+	slot = bw_map_probe(m, kind, key, bw_map_hash_of(m, kind, key), &p,
+			    false);
 	if (slot) {
 		t = p.table;
 		/* T2; where there is one window nobody looks further */

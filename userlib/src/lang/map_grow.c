@@ -11,7 +11,7 @@
  * beyond that the table grows.
  */
 #include "burrow/alloc.h"
-#include "map.h"
+#include "map_find.h"
 #include "rt/alloc.h"
 
 /* Words of a directory: for tables that are a sixteenth full, and some. */
@@ -105,41 +105,58 @@ void bw_map_drop(const struct bw_map *m, struct bw_map_table *t)
 	bw_free(t);
 }
 
-static inline void slot_copy(const struct bw_map *m, char *to,
-			     const char *from)
+BW_MAP_MADE void slot_copy(const struct bw_map *m, u32 kind, char *to,
+			   const char *from)
 {
-	switch (m->stride) {
-	case 8:
-		memcpy(to, from, 8);
-		break;
-	case 16:
-		memcpy(to, from, 16);
-		break;
-	case 24:
-		memcpy(to, from, 24);
-		break;
-	default:
+	if (kind == BW_KEY_PAIR)
+		memcpy(to, from, 2 * sizeof(u64));
+	else if (m->stride == 3 * sizeof(u64))
+		memcpy(to, from, 3 * sizeof(u64));
+	else
 		memcpy(to, from, m->stride);
-	}
 }
 
-/* Into a table that has room and nothing deleted, and that nobody knows. */
-static inline void move_to(const struct bw_map *m, struct bw_map_table *t,
-			   u64 h, const char *from)
+#define WINDOWS		(BW_MAP_SLOTS / BW_WINDOW)
+
+/**
+ * struct heir - of a table that is replaced: new, with room, known to nobody  [caller]
+ * @t:		the table
+ * @nr:		how many of the first slots of each window are taken
+ *
+ * Counts, as a look at control bytes would wait for the store of the byte before.
+ */
+struct heir {
+	struct bw_map_table *t;
+	u8 nr[WINDOWS];
+};
+
+/* Keys that collide make tables of more windows than are counted. */
+BW_MAP_MADE u32 room_in(const struct heir *to, u32 window)
 {
-	u32 window = (u32)(h >> 8) & t->mask, step = 1, i, empty;
+	u32 empty;
 
-	while (!(empty = bw_window_empty(bw_map_window(t, window))))
-		window = (window + step++) & t->mask;
-	i = window * BW_WINDOW + (u32)__builtin_ctz(empty);
-	t->ctrl[i] = bw_tag(h);
-	t->left--;
-	t->used++;
-	slot_copy(m, bw_map_slot(m, t, i), from);
+	if (likely(to->t->mask < WINDOWS))
+		return to->nr[window];
+	empty = bw_window_empty(bw_map_window(to->t, window));
+	return BW_WINDOW - (u32)__builtin_popcount(empty);
 }
 
-/* What the strings of a window's keys are is read soon. */
-static inline void fetch(const struct bw_map *m, const struct bw_map_table *t,
+BW_MAP_MADE void move_to(const struct bw_map *m, u32 kind, struct heir *to,
+			 u64 h, const char *from)
+{
+	struct bw_map_table *t = to->t;
+	u32 window = bw_map_first(h, t->mask), step = 1, nr, i;
+
+	while (unlikely((nr = room_in(to, window)) == BW_WINDOW))
+		window = (window + step++) & t->mask;
+	i = window * BW_WINDOW + nr;
+	t->ctrl[i] = bw_tag(h);
+	to->nr[window % WINDOWS] = (u8)(nr + 1);
+	slot_copy(m, kind, bw_map_slot_of(m, kind, t, i), from);
+}
+
+/* What the strings of a window's keys are is read soon (inline: as in map_iter.c). */
+BW_MAP_INLINE void fetch(const struct bw_map *m, const struct bw_map_table *t,
 			 u32 window)
 {
 	u32 full = bw_window_full(bw_map_window(t, window));
@@ -152,25 +169,62 @@ static inline void fetch(const struct bw_map *m, const struct bw_map_table *t,
 	}
 }
 
-/* All keys: to @b those whose hashes have a 1 in @bit, others to @a. */
-static void move(const struct bw_map *m, const struct bw_map_table *t, u64 bit,
-		 struct bw_map_table *a, struct bw_map_table *b)
+/* To the second of @to go those whose hashes have a 1 in @bit. How many went there */
+BW_MAP_MADE u32 move_all(const struct bw_map *m, u32 kind,
+			 const struct bw_map_table *t, struct heir *to, u64 bit)
 {
-	u32 window, full;
+	u32 window, full, nr = 0;
 	const char *slot;
 	u64 h;
 
 	for (window = 0; window <= t->mask; window++) {
-		if (m->kind == BW_KEY_STRING && window < t->mask)
+		if (kind == BW_KEY_STRING && window < t->mask)
 			fetch(m, t, window + 1);
 		full = bw_window_full(bw_map_window(t, window));
 		for (; full; full &= full - 1) {
-			slot = bw_map_slot(m, t, window * BW_WINDOW +
-					   (u32)__builtin_ctz(full));
-			h = bw_map_hash(m, slot);
-			move_to(m, h & bit ? b : a, h, slot);
+			slot = bw_map_slot_of(m, kind, t, window * BW_WINDOW +
+					      (u32)__builtin_ctz(full));
+			h = bw_map_hash_of(m, kind, slot);
+			nr += !!(h & bit);
+			move_to(m, kind, &to[!!(h & bit)], h, slot);
 		}
 	}
+	return nr;
+}
+
+static u32 move_kind(const struct bw_map *m, const struct bw_map_table *t,
+		     struct heir *to, u64 bit)
+{
+	switch (m->kind) {
+	case BW_KEY_U64:
+		if (likely(bw_map_state(m) & BW_MAP_PAIRS))
+			return move_all(m, BW_KEY_PAIR, t, to, bit);
+		return move_all(m, BW_KEY_U64, t, to, bit);
+	case BW_KEY_STRING:
+		return move_all(m, BW_KEY_STRING, t, to, bit);
+	case BW_KEY_OWN:
+		return move_all(m, BW_KEY_OWN, t, to, bit);
+	default:
+		return move_all(m, BW_KEY_BYTES, t, to, bit);
+	}
+}
+
+static void take(struct bw_map_table *t, u32 nr)
+{
+	t->used = nr;
+	t->left -= nr;
+}
+
+/* All keys: to @a; or to @b, those whose hashes have a 1 in @bit. */
+static void move(const struct bw_map *m, const struct bw_map_table *t,
+		 struct bw_map_table *a, struct bw_map_table *b, u64 bit)
+{
+	struct heir to[2] = { { a, { 0 } }, { b, { 0 } } };
+	u32 nr = move_kind(m, t, to, bit);
+
+	take(a, t->used - nr);
+	if (bit)
+		take(b, nr);
 }
 
 /* The words of table @t, where @h leads: the first half is for @a. */
@@ -182,6 +236,8 @@ static void dir_set(struct bw_map *m, struct bw_map_table *t, u64 h,
 
 	for (i = 0; i < words; i++)
 		bw_set(&m->dir[first + i], i < words / 2 ? a : b);
+	if (!m->depth)
+		bw_set(&m->only_too, b);
 	t->stale = true;
 }
 
@@ -191,12 +247,12 @@ static int replace(struct bw_map *m, u64 h, struct bw_map_table *t, u32 slots)
 
 	if (!a)
 		return -ENOMEM;
-	move(m, t, 0, a, a);
+	move(m, t, a, NULL, 0);
 	dir_set(m, t, h, a, a);
 	if (!m->depth)
 		m->mask = a->mask;
-	else
-		m->uneven |= a->mask != m->mask;
+	else if (a->mask != m->mask)
+		WRITE_ONCE(m->state, bw_map_state(m) | BW_MAP_UNEVEN);
 	return 0;
 }
 
@@ -215,10 +271,12 @@ static int dir_double(struct bw_map *m)
 	m->dir_mask = (u32)(2 * words - 1);
 	m->depth++;
 	m->shift = 64 - m->depth;
-	if (old == &m->only)
+	if (old == &m->only) {
 		bw_set(&m->only, NULL);
-	else if (!BW_BARRIER_ON)
+		bw_set(&m->only_too, NULL);
+	} else if (!BW_BARRIER_ON) {
 		bw_free(old);
+	}
 	return 0;
 }
 
@@ -236,7 +294,7 @@ static int split(struct bw_map *m, u64 h, struct bw_map_table *t)
 		bw_map_drop(m, a);
 		return -ENOMEM;
 	}
-	move(m, t, 1ULL << (63 - t->depth), a, b);
+	move(m, t, a, b, 1ULL << (63 - t->depth));
 	dir_set(m, t, h, a, b);
 	return 0;
 }

@@ -5,7 +5,7 @@
 
 #define TABLE_MAX	32768U		/* bytes: a slot of the largest class */
 
-BW_TYPE(map, struct bw_map, dir, only, slot);
+BW_TYPE(map, struct bw_map, dir, only, only_too, slot);
 
 static void part_check(const struct bw_map_part *p)
 {
@@ -113,6 +113,8 @@ static int first_tables(struct bw_map *m, size_t hint)
 			return -ENOMEM;
 		bw_set(&dir[i], t);
 		m->mask = t->mask;
+		if (!depth)
+			bw_set(&m->only_too, t);
 	}
 	return 0;
 }
@@ -134,6 +136,9 @@ struct bw_map *bw_map_make(const struct bw_map_type *t, size_t hint)
 	m->kind = kind_of(t);
 	m->hash = bw_hash_key_make();
 	shape(m, t);
+	m->state = m->kind;
+	if (m->stride == 2 * sizeof(u64) && m->value_at == sizeof(u64))
+		m->state |= BW_MAP_PAIRS;
 	if (slot_type(m, t) || first_tables(m, hint)) {
 		errno = ENOMEM;
 		return NULL;
@@ -206,7 +211,7 @@ static int check_table(const struct bw_map *m, const struct bw_map_table *t,
 	if (used != t->used || t->left > empty ||
 	    empty - t->left != slots - bw_map_room(slots))
 		return 3;
-	if (t->mask != m->mask && !m->uneven)
+	if (t->mask != m->mask && !(bw_map_state(m) & BW_MAP_UNEVEN))
 		return 1;
 	return t->stale ? 5 : 0;
 }
@@ -228,5 +233,7 @@ int bw_map_check(const struct bw_map *m)
 			return bad;
 		nr += t->used;
 	}
-	return nr == m->nr ? m->writing * 6 : 1;
+	if (bw_map_state(m) & BW_MAP_WRITING)
+		return 6;
+	return nr == m->nr ? 0 : 1;
 }
