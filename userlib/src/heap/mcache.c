@@ -17,6 +17,9 @@
 #include "mcache_hook.h"
 #include "sweep.h"
 
+#define FAR		4096U		/* bytes between two slots */
+#define FETCH_MOST	1024U
+
 static const struct bw_mspan_map map_none;
 
 struct bw_mcache bw_mcache_none = {
@@ -127,17 +130,6 @@ static bool more(struct bw_mcache *c, u32 spanclass)
 	return true;
 }
 
-static void *take_stashed(struct bw_stash *st)
-{
-	char *p = *st->top;
-
-	/* the next but one: what was freed in no order lies all over the heap */
-	__builtin_prefetch(p == st->low[1] ? p : st->top[-2], 1);
-	memset(p, 0, st->size);
-	st->top--;
-	return p;
-}
-
 static void *take_zeroed(struct bw_mspan *s)
 {
 	u64 bits = s->free_bits;
@@ -149,19 +141,51 @@ static void *take_zeroed(struct bw_mspan *s)
 	return p;
 }
 
-void *bw_mcache_take_zeroed(struct bw_mcache *c, u32 spanclass, size_t n)
+/* The end of a section: the stash is blank. */
+static __attribute__((noinline)) void *zeroed_slow(struct bw_mcache *c,
+						   u32 spanclass, size_t n)
 {
-	struct bw_stash *st = &c->stash[spanclass];
 	void *p = NULL;
 
-	bw_section_begin();
-	/* M6: either may have been flushed since */
-	if (likely(st->top != st->low))
-		p = take_stashed(st);
-	else if (likely(c->span[spanclass]->free_bits))
+	/* M6: it may have been flushed since */
+	if (likely(c->span[spanclass]->free_bits))
 		p = take_zeroed(c->span[spanclass]);
 	bw_section_end();
 	return likely(p) ? p : bw_mcache_alloc_slow(c, spanclass, n, true);
+}
+
+/*
+ * What was freed in no order lies all over the heap: the first lines of the next slot
+ * but one come while this one is zeroed, and the next. Nearby they come by themselves.
+ */
+static __always_inline void fetch_lines(const struct bw_stash *st)
+{
+	const char *p;
+	u32 i;
+
+	if (st->top - st->low <= 2)
+		return;
+	p = st->top[-2];
+	if ((uintptr_t)p - (uintptr_t)*st->top + FAR < 2 * FAR)
+		return;
+	for (i = 0; i < min(st->size, FETCH_MOST); i += 64)
+		__builtin_prefetch(p + i, 1);
+}
+
+void *bw_mcache_take_zeroed(struct bw_mcache *c, u32 spanclass, size_t n)
+{
+	struct bw_stash *st = &c->stash[spanclass];
+	void *p;
+
+	bw_section_begin();
+	if (unlikely(st->top == st->low))
+		return zeroed_slow(c, spanclass, n);
+	fetch_lines(st);
+	p = *st->top--;
+	/* nothing but @p is of use after it */
+	p = memset(p, 0, st->size);
+	bw_section_end();
+	return p;
 }
 
 static void *no_memory(void)
