@@ -75,6 +75,10 @@ bench-report:
 	@python3 userlib/bench/report.py "$$(ls -td '$(O)'/bench/results/*/ | \
 		grep -v '/rows/$$' | head -n 1)" '$(O)/bench/report.html'
 
+#@ bench-compare BASE=revision	this build beside that one (ONLY= ROW= ROUNDS=)
+bench-compare:
+	@python3 userlib/bench/compare.py '$(O)' '$(BASE)'
+
 #@ model		the scheduler's protocols, and that broken ones are found (spin)
 model:
 	@selftests/model/run.sh '$(abspath $(O))/model'
@@ -96,5 +100,5 @@ clean:
 	rm -rf '$(O)'
 
 .DEFAULT_GOAL := all
-.PHONY: all help run check model module load unload kunit vm bench bench-report \
+.PHONY: all help run check model module load unload kunit vm bench bench-report bench-compare \
 	bench-vm layers style deps clean

@@ -5,7 +5,7 @@
 	malloc_bench.py PROGRAM LIBBURROW-MALLOC [-r ROUNDS] [ROW[:SIZE]...]
 
 What is not installed is left out, and said. Where ALLOCATORS names libraries
-("name=path ..."), they are run as well. For each row each allocator's ns of CPU time,
+("name=path ..."), they are run as well; with ONLY_ALLOCATORS=1 no others. For each row each allocator's ns of CPU time,
 burrow's ratio to the best of the others, and peak memory (bench.py says how).
 """
 import os
@@ -27,8 +27,11 @@ PEERS = {"mimalloc2": f"{LIBDIR}/libmimalloc.so.2.0",
 
 
 def allocators(burrow):
-    found = {"burrow": burrow, "glibc": ""}
-    peers = dict(PEERS)
+    found = {"burrow": burrow}
+    peers = {}
+    if not os.environ.get("ONLY_ALLOCATORS"):
+        found["glibc"] = ""
+        peers.update(PEERS)
     for pair in os.environ.get("ALLOCATORS", "").split():
         name, _, path = pair.partition("=")
         peers[name] = path

@@ -6,14 +6,18 @@ import io
 import json
 import os
 import re
+import subprocess
 import sys
 import tempfile
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "bench"))
 import bench  # noqa: E402
 from bench_test import main  # noqa: E402
+import compare  # noqa: E402
+import parts  # noqa: E402
 import report  # noqa: E402
 import report_page  # noqa: E402
 import report_plot  # noqa: E402
@@ -225,6 +229,97 @@ def wrong_wishes_are_refused():
                 os.environ.update(old)
 
 
+class FakeRun(run.Run):
+    """What a part does is @deeds[name], a line of shell; who ran is in @ran."""
+
+    def __init__(self, folder, deeds):
+        self.deeds, self.ran = deeds, []
+        old = dict(os.environ)
+        os.environ.update(ONLY="", ROW="", QUICK="", FRESH="")
+        super().__init__(folder)
+        os.environ.clear()
+        os.environ.update(old)
+        self.parts = [parts.BY_NAME[name] for name in deeds]
+
+    def start(self, part, partial, log):
+        self.ran.append(part.name)
+        deed = self.deeds[part.name]
+        if deed is KeyboardInterrupt:
+            raise deed
+        return subprocess.Popen(["sh", "-c", deed, "sh", partial], stdout=log,
+                                stderr=subprocess.STDOUT,
+                                start_new_session=True)
+
+
+def only_what_is_not_whole_is_run_again():
+    line = json.dumps(head())
+    good = f"echo '{line}' > $1"
+    with tempfile.TemporaryDirectory() as folder, \
+         contextlib.redirect_stdout(io.StringIO()) as said:
+        first = FakeRun(folder, {"alloc": good, "gc": "echo no gcc; exit 3",
+                                 "lang": good})
+        assert [p.name for p in first.all()] == ["gc"]
+        assert first.ran == ["alloc", "gc", "lang"]
+        assert "FAILED" in said.getvalue() and \
+            "status 3: no gcc" in said.getvalue()
+        again = FakeRun(folder, {"alloc": good, "gc": good, "lang": good})
+        assert not again.all() and again.ran == ["gc"]
+        again.fresh = True
+        again.all()
+        assert again.ran == ["gc", "alloc", "gc", "lang"]
+
+
+def an_interruption_keeps_the_parts_that_are_done():
+    line = json.dumps(head())
+    with tempfile.TemporaryDirectory() as folder, \
+         contextlib.redirect_stdout(io.StringIO()):
+        first = FakeRun(folder, {"alloc": f"echo '{line}' > $1",
+                                 "gc": KeyboardInterrupt})
+        try:
+            first.all()
+            raise AssertionError("it went on")
+        except KeyboardInterrupt:
+            pass
+        assert results.is_whole(first.path(parts.BY_NAME["alloc"]))
+        assert not os.path.exists(first.path(parts.BY_NAME["gc"]))
+
+
+def is_gone(path):
+    """A process whose stat that is; it may take its time, but not a minute."""
+    last = time.monotonic() + 60
+    while time.monotonic() < last:
+        try:
+            with open(path, encoding="ascii") as f:
+                # whoever inherits it has yet to hear of its end
+                if ") Z " in f.read():
+                    return True
+        except OSError:
+            return True
+    return False
+
+
+def whatever_a_part_has_started_ends_with_it():
+    with tempfile.TemporaryDirectory() as folder, \
+         contextlib.redirect_stdout(io.StringIO()):
+        pid = os.path.join(folder, "pid")
+        FakeRun(folder, {"alloc": f"sleep 1000 & echo $! > {pid}"}).all()
+        with open(pid, encoding="ascii") as f:
+            left = f"/proc/{f.read().strip()}/stat"
+        assert is_gone(left), left
+
+
+def two_builds_are_told_apart_by_what_differs():
+    part = part_of(head(), row("slow", [20, 20, 21], [10, 10, 10], peer="base"),
+                   row("quick", [5, 5, 5], [10, 10, 10], peer="base"),
+                   row("same", [9, 10, 11], [10, 10, 10], peer="base"))
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        compare.tell([part], "abc")
+    more, less, rest = said.getvalue().strip().split("\n\n")
+    assert more.startswith("more than abc: 1\n") and "slow" in more
+    assert less.startswith("less than abc: 1\n") and "quick" in less
+    assert rest.endswith(": 1")
+
+
 def rows_tell_how_far_they_are():
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "progress")
@@ -259,7 +354,7 @@ def memory_of_a_program_is_looked_at_until_it_ends():
 if __name__ == "__main__":
     TESTS = {n: fn for n, fn in globals().items()
              if getattr(fn, "__module__", "") == "__main__" and
-             not fn.__code__.co_argcount and
+             hasattr(fn, "__code__") and not fn.__code__.co_argcount and
              not fn.__code__.co_flags & 12}
     with contextlib.redirect_stderr(io.StringIO()):
         main(sys.argv[1], TESTS)
