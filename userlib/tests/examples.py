@@ -358,7 +358,8 @@ def kvd_expiry(server):
     read_exactly(s, 10)
     for i in range(1000):
         s.sendall(request("SET", "k%d" % i, "x", "PX", 30))
-    read_exactly(s, 5000)
+    s.sendall(request("SET", "late", "x") + request("EXPIRE", "late", 1))
+    read_exactly(s, 5009)
     until = time.time() + LONG
     while time.time() < until:
         s.sendall(request("GET", "met"))

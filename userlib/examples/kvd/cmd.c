@@ -334,7 +334,7 @@ static void cmd_expire(struct conn *c)
 	db_lock(shard);
 	e = db_find(shard, c->argv[1]);
 	if (e && n > 0)
-		e->expires = when;
+		db_set_expires(shard, e, when);
 	else if (e)
 		db_del(shard, c->argv[1]);
 	db_unlock(shard);

@@ -20,12 +20,14 @@ static const struct bw_map_type entries = BW_MAP(BW_STRING, BW_OF(entry));
  * struct shard - a part of the keys
  * @mutex:	guards it
  * @map:	of @entries						[mutex]
+ * @nr_timed:	keys in it whose time comes: or nobody looks		[mutex]
  * @look:	where the next look for expired ones begins, if		[mutex]
  * @looking:	it is under way						[mutex]
  */
 struct shard {
 	struct bw_mutex mutex;
 	struct bw_map *map;
+	size_t nr_timed;
 	struct bw_map_iter look;
 	bool looking;
 } __attribute__((aligned(64)));
@@ -108,21 +110,42 @@ static struct bw_string string_of(struct text key)
 	return (struct bw_string){ key.at, key.len };
 }
 
+static void set_expires(struct shard *s, struct entry *e, uint64_t when)
+{
+	s->nr_timed += (when != DB_FOREVER);
+	s->nr_timed -= (e->expires != DB_FOREVER);
+	e->expires = when;
+}
+
+static void take_out(struct shard *s, struct bw_string key, struct entry *e)
+{
+	set_expires(s, e, DB_FOREVER);
+	bw_map_del_string(s->map, key);
+}
+
 struct entry *db_find(uint64_t shard, struct text key)
 {
-	struct bw_map *map = shard_of(shard)->map;
-	struct entry *e = bw_map_get_string(map, string_of(key));
+	struct shard *s = shard_of(shard);
+	struct entry *e = bw_map_get_string(s->map, string_of(key));
 
 	if (!e || e->expires == DB_FOREVER || bw_now() < e->expires)
 		return e;
-	bw_map_del_string(map, string_of(key));
+	take_out(s, string_of(key), e);
 	return NULL;
 }
 
 bool db_del(uint64_t shard, struct text key)
 {
-	return db_find(shard, key) &&
-	       bw_map_del_string(shard_of(shard)->map, string_of(key));
+	struct entry *e = db_find(shard, key);
+
+	if (e)
+		take_out(shard_of(shard), string_of(key), e);
+	return e;
+}
+
+void db_set_expires(uint64_t shard, struct entry *e, uint64_t when)
+{
+	set_expires(shard_of(shard), e, when);
 }
 
 void db_set_value(struct entry *e, struct blob *value)
@@ -134,22 +157,26 @@ void db_set_value(struct entry *e, struct blob *value)
 static struct entry *db_add(struct bw_map *map, struct text key)
 {
 	struct bw_string own = bw_string_copy(key.at, key.len);
+	struct entry *e;
 
-	return own.ptr ? bw_map_at_string(map, own, NULL) : NULL;
+	e = own.ptr ? bw_map_at_string(map, own, NULL) : NULL;
+	if (e)
+		e->expires = DB_FOREVER;
+	return e;
 }
 
 int db_put(uint64_t shard, struct text key, struct blob *value,
 	   uint64_t expires)
 {
-	struct bw_map *map = shard_of(shard)->map;
-	struct entry *e = bw_map_get_string(map, string_of(key));
+	struct shard *s = shard_of(shard);
+	struct entry *e = bw_map_get_string(s->map, string_of(key));
 
 	if (!e)
-		e = db_add(map, key);
+		e = db_add(s->map, key);
 	if (!e)
 		return -ENOMEM;
 	db_set_value(e, value);
-	e->expires = expires;
+	set_expires(s, e, expires);
 	return 0;
 }
 
@@ -179,6 +206,7 @@ void db_clear(void)
 			shards[i].map = map;
 		else
 			bw_map_clear(shards[i].map);
+		shards[i].nr_timed = 0;
 		shards[i].looking = false;
 	}
 	db_unlock(~(uint64_t)0);
@@ -189,20 +217,20 @@ static void look(struct shard *s)
 {
 	uint64_t now = bw_now();
 	const struct bw_string *key;
-	const struct entry *e;
+	struct entry *e;
 	unsigned int i;
 
 	bw_mutex_lock(&s->mutex);
-	if (!s->looking)
+	if (s->nr_timed && !s->looking)
 		bw_map_iter_begin(&s->look, s->map);
-	for (i = 0; i < LOOK_KEYS; i++) {
+	for (i = 0; s->nr_timed && i < LOOK_KEYS; i++) {
 		s->looking = bw_map_next(&s->look);
 		if (!s->looking)
 			break;
 		key = s->look.key;
 		e = s->look.value;
 		if (now >= e->expires)
-			bw_map_del_string(s->map, *key);
+			take_out(s, *key, e);
 	}
 	bw_mutex_unlock(&s->mutex);
 }

@@ -32,7 +32,7 @@ struct text {
 /**
  * struct entry - what a key has					[its shard]
  * @value:	its value
- * @expires:	a moment, or DB_FOREVER
+ * @expires:	a moment, or DB_FOREVER; db_set_expires() changes it
  */
 struct entry {
 	struct blob *value;
@@ -55,6 +55,7 @@ struct entry *db_find(uint64_t shard, struct text key);
 int db_put(uint64_t shard, struct text key, struct blob *value,
 	   uint64_t expires);
 void db_set_value(struct entry *e, struct blob *value);
+void db_set_expires(uint64_t shard, struct entry *e, uint64_t when);
 /* False: it was not there. */
 bool db_del(uint64_t shard, struct text key);
 
