@@ -72,25 +72,15 @@ static int run_nodes(void *arg)
 
 static void nodes_child(void *arg)
 {
-	setenv("BURROW", arg ? "gcevery=300,clobberfree=1" :
-			       "gccheckmark=1,gcevery=500,clobberfree=1", 1);
-	if (arg)
-		bw_barriers_used();
+	rig_collect(arg, arg ? "gcevery=300,clobberfree=1" :
+			       "gccheckmark=1,gcevery=500,clobberfree=1");
 	run_it(run_nodes);
 	exit(tap_bad_here != 0);
 }
 
 static void what_is_on_its_way_is_found_by_the_collector(void)
 {
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		int status = rig_child(nodes_child, i ? said : NULL, said,
-				       sizeof(said));
-
-		if (!EXPECT(!status))
-			printf("# %s: %s\n", i ? "hybrid" : "plain", said);
-	}
+	rig_both_collectors(nodes_child);
 }
 
 /* The calling thread's notes for the collector have @p; they are dropped. */

@@ -243,25 +243,14 @@ static void children_made_while_it_is_cancelled_are_cancelled(void)
 
 static void storm_child(void *arg)
 {
-	setenv("BURROW", "gcevery=100,clobberfree=1", 1);
-	if (arg)
-		bw_barriers_used();
+	rig_collect(arg, "gcevery=100,clobberfree=1");
 	run_it(run_storm);
 	run_it(run_waiters);
 }
 
 static void contexts_hold_while_the_collector_runs(void)
 {
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		int status = rig_child(storm_child, i ? said : NULL, said,
-				       sizeof(said));
-
-		if (!EXPECT(!status))
-			printf("# %s: 0x%x %s\n", i ? "hybrid" : "plain",
-			       status, said);
-	}
+	rig_both_collectors(storm_child);
 }
 
 #define DROPPED	2000

@@ -102,24 +102,13 @@ static void nobody_gets_what_another_has(void)
 
 static void many_child(void *arg)
 {
-	setenv("BURROW", "gcevery=100,clobberfree=1", 1);
-	if (arg)
-		bw_barriers_used();
+	rig_collect(arg, "gcevery=100,clobberfree=1");
 	run_it(run_many);
 }
 
 static void a_pool_holds_while_the_collector_runs(void)
 {
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		int status = rig_child(many_child, i ? said : NULL, said,
-				       sizeof(said));
-
-		if (!EXPECT(!status))
-			printf("# %s: 0x%x %s\n", i ? "hybrid" : "plain",
-			       status, said);
-	}
+	rig_both_collectors(many_child);
 }
 
 /* What is put is got: by the same, by one without a P, all of them. */
@@ -353,24 +342,13 @@ static int run_lock_free(void *arg)
 
 static void lock_free_child(void *arg)
 {
-	setenv("BURROW", "gcevery=500,clobberfree=1", 1);
-	if (arg)
-		bw_barriers_used();
+	rig_collect(arg, "gcevery=500,clobberfree=1");
 	run_it(run_lock_free);
 }
 
 static void counters_and_pointers_need_no_lock(void)
 {
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		int status = rig_child(lock_free_child, i ? said : NULL, said,
-				       sizeof(said));
-
-		if (!EXPECT(!status))
-			printf("# %s: 0x%x %s\n", i ? "hybrid" : "plain",
-			       status, said);
-	}
+	rig_both_collectors(lock_free_child);
 }
 
 int main(void)
