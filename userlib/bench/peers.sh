@@ -40,6 +40,25 @@ peer_in_go()
 	"$dir/bin/go" version | sed 's/^/# /'
 }
 
+# SOURCE PROGRAM: a peer with boost.fiber, which is not unpacked from elsewhere: it is
+# built against this machine's C++ library
+peer_with_fiber()
+{
+	local log
+
+	log=$(mktemp)
+	if "${CXX:-c++}" -O2 -DNDEBUG -std=gnu++17 -Wall -Wextra -pthread \
+			-o "$2" "$1" -lboost_fiber -lboost_context 2>"$log"; then
+		peers+=(fiber="$2")
+	elif grep -q boost/fiber "$log"; then
+		echo "# boost.fiber is not here (package libboost-fiber-dev)"
+	else
+		cat "$log" >&2
+		exit 1
+	fi
+	rm -f "$log"
+}
+
 # PROGRAM arguments: from C
 build()
 {
