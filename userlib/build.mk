@@ -8,6 +8,7 @@
 #@ check-parity-host	the parity scripts; BURROW_MODE=user|kernel chooses
 #@ barriers FILES='a.c'	shows which plain stores into objects should be barriers
 #@ check-gc-mutants	leaves out rules of the collector; the tests have to find each
+#@ check-lang-mutants	rules of channels, locks, contexts, pools and the servers
 #@ check-barriers	the script that does it (coccinelle)
 #@ check-report	the report of make bench in a browser (chromium), light, dark, narrow
 #@ check-aarch64	tests of the scheduler on the other architecture, emulated
@@ -438,9 +439,12 @@ check-report:
 		$(O)/report > $(RESULTS)/report-page.tap; \
 		status=$$?; cat $(RESULTS)/report-page.tap; exit $$status
 
-.PHONY: check-gc-mutants
+.PHONY: check-gc-mutants check-lang-mutants
 check-gc-mutants:
 	@sh userlib/tests/gc_mutants.sh $(O)/gc-mutants
+
+check-lang-mutants:
+	@sh userlib/tests/lang_mutants.sh $(O)/lang-mutants
 
 .PHONY: check-barriers barriers
 check-barriers:

@@ -298,9 +298,67 @@ static void a_wrong_history_is_found(void)
 	EXPECT(with_rest_is_linear(2));
 }
 
+#define WIDE	500
+#define LOOKS	(RIG_SLOW ? 1000 : 20000)
+
+/**
+ * struct tokens - two, which go to and fro between the ends of a wide select
+ * @at:		the first of its channels, and the last				[const]
+ * @over:	nobody looks any more						[atomic]
+ */
+static struct tokens {
+	struct bw_chan *at[2];
+	u32 over;
+} tokens;
+
+/* One is always in a channel: the other is put down before it is taken. */
+static void moves_tokens(void *arg)
+{
+	long token = 1;
+
+	while (!READ_ONCE(tokens.over)) {
+		bw_chan_send(tokens.at[1], &token);
+		bw_chan_recv(tokens.at[0], &token);
+		bw_chan_send(tokens.at[0], &token);
+		bw_chan_recv(tokens.at[1], &token);
+	}
+	countdown_done(&left);
+}
+
+static int run_tokens(void *arg)
+{
+	struct bw_case *k = bw_alloc_array(WIDE, sizeof(*k));
+	long value;
+	int i, n;
+
+	for (i = 0; i < WIDE; i++)
+		bw_set(&k[i].chan, bw_chan_make_bytes(sizeof(long), 4));
+	for (i = 0; i < WIDE; i++)
+		k[i].value = &value;
+	tokens = (struct tokens){ { k[0].chan, k[WIDE - 1].chan }, 0 };
+	bw_chan_send(tokens.at[0], &(long){ 0 });
+	countdown_init(&left, 1);
+	bw_go(moves_tokens, NULL);
+	for (n = 0; n < LOOKS; n++) {
+		i = bw_select_try(k, WIDE);
+		if (!EXPECT(i >= 0))
+			break;
+		bw_chan_send(k[i].chan, &value);
+	}
+	WRITE_ONCE(tokens.over, 1);
+	countdown_wait(&left);
+	return 0;
+}
+
+static void that_none_was_ready_is_true_of_one_moment(void)
+{
+	EXPECT(!run_it(run_tokens));
+}
+
 int main(void)
 {
 	setenv("BURROW_PROCS", "2", 1);
+	TEST(that_none_was_ready_is_true_of_one_moment);
 	TEST(a_wrong_history_is_found);
 	TEST(random_histories_are_those_of_a_queue);
 	return tap_end();

@@ -1,70 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# gc_mutants: leaves out one rule of the collector at a time, in a copy of the library,
-# and sees whether the test that is to know of it fails (Documentation/collector.md has
-# the rules). One that no test finds is a hole in the tests; one whose sed no longer
-# changes anything is a hole in this list. Both fail.
+# gc_mutants: leaves out one rule of the collector at a time (mutants.sh says how;
+# Documentation/collector.md has the rules).
 #
 #	usage: gc_mutants.sh DIR [PATTERN]	only those whose name matches
 set -u
 
-dir=$1
-only=${2:-.}
-found=0
-missed=0
-
-rm -rf "$dir"
-mkdir -p "$dir/tree"
-dir=$(cd "$dir" && pwd)
-cp -R Makefile Kbuild uapi kmod userlib selftests "$dir/tree/"
-cp -R userlib/src "$dir/whole"
-
-# run TEST: the library as it is in the copy
-run()
-{
-	if ! make -s -C "$dir/tree" O=out CFLAGS="-O2 -w" "out/rel/tests/$1" \
-	     > "$dir/make.log" 2>&1; then
-		cat "$dir/make.log" >&2
-		return 2
-	fi
-	timeout 100 "$dir/tree/out/rel/tests/$1" > "$dir/log" 2>&1
-	[ $? = 0 ] || return 1
-}
-
-# mutant NAME TEST FILE SED, the test many times: what is left out may go well
-mutant()
-{
-	echo "$1" | grep -q "$only" || return 0
-	file=$dir/tree/userlib/src/$3
-	sed -i "$4" "$file"
-	if cmp -s "$dir/whole/$3" "$file"; then
-		echo "  STALE  $1"
-		missed=$((missed + 1))
-		return
-	fi
-	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
-		run "$2"
-		status=$?
-		[ $status = 0 ] || break
-	done
-	cp "$dir/whole/$3" "$file"
-	if [ $status = 1 ]; then
-		echo "  found  $1 (by $2, try $try)"
-		found=$((found + 1))
-	else
-		echo "  MISSED $1 (by $2)"
-		missed=$((missed + 1))
-	fi
-}
-
-for t in ${BASE:-gc_root_test gc_rules_test gc_hybrid_test gc_special_test gc_test \
-	mark_test gc_pace_test gc_scavenge_test}; do
-	if ! run $t; then
-		echo "  the library as it is fails already ($t)"
-		exit 1
-	fi
-done
+. userlib/tests/mutants.sh
+mutants_begin "$1" "${2:-.}" ${BASE:-gc_root_test gc_rules_test gc_hybrid_test \
+	gc_special_test gc_test mark_test gc_pace_test gc_scavenge_test}
 
 # Roots and stops
 mutant 'registered roots and static data are not looked at' gc_root_test \
@@ -83,6 +28,10 @@ mutant 'what a G was started with is not looked at' gc_rules_test \
 	sched/scan.c '/^static void of_g/,/^}/s/range(e, (const char \*)&g->arg, /if (0) range(e, NULL, /'
 mutant 'a pin keeps nothing' gc_root_test \
 	gc/root.c '/^void bw_root_each/,/^}/s/i < roots.pins.nr/i < 0/'
+mutant 'what an exchange takes out is not noted' gc_rules_test \
+	../include/burrow/barrier.h '/^static inline void \*bw_xchg_slot/,/^}/s/if (BW_BARRIER_ON)/if (0)/'
+mutant 'what a compare and exchange takes out is not noted' gc_rules_test \
+	../include/burrow/barrier.h '/^static inline int bw_cas_slot/,/^}/s/if (BW_BARRIER_ON)/if (0)/'
 mutant 'what is handed over a channel is not noted' gc_rules_test \
 	lang/chan.h '/^static inline void bw_chan_copy/,/^}/s/!BW_BARRIER_ON/1/'
 
@@ -154,5 +103,4 @@ mutant 'nobody is told that memory is idle' gc_scavenge_test \
 mutant 'who puts a span gives memory back itself' gc_scavenge_test \
 	heap/pageheap_release.c 's/if (!READ_ONCE(h->gc.scavenger))/if (1)/'
 
-echo "$found found, $missed not"
-[ "$missed" = 0 ]
+mutants_end

@@ -7,6 +7,7 @@
  */
 #include <sys/mman.h>
 
+#include "burrow/atomic.h"
 #include "burrow/chan.h"
 #include "gc_rig.h"
 
@@ -15,13 +16,15 @@
 #define WAITERS	20U
 #define LATE_GS	30U
 #define CHAN_CAP 64U
+#define PTRS	64U
 #define BALLAST	(SLOW ? 20000U : 200000U)
 
-enum rule { ROOT, FREE, TINY, LARGE, CHAN, WEAK, WAIT, LATE, NR_RULES };
+enum rule { ROOT, FREE, TINY, LARGE, CHAN, PTR, WEAK, WAIT, LATE, NR_RULES };
 
 static const char *const rule_name[NR_RULES] = {
 	"a plain store to a root", "bw_free()", "tiny objects",
-	"a large object", "a channel", "a weak reference", "a stack that waits", "a G that is made",
+	"a large object", "a channel", "a struct bw_ptr", "a weak reference",
+	"a stack that waits", "a G that is made",
 };
 
 static u32 nr_cycles, nr_running, over;
@@ -60,6 +63,7 @@ struct link;
 struct box {
 	struct bw_chan *chan;
 	struct link *chain;
+	struct bw_ptr ptr[PTRS];
 };
 
 static u64 box_secret;
@@ -303,6 +307,51 @@ static void chan_actor(void *arg)
 	leave();
 }
 
+static __attribute__((noinline)) struct node *ptr_swap(u32 i, struct node *n,
+						       bool cas)
+{
+	struct bw_ptr *at = &far_box()->ptr[i];
+	struct node *was;
+
+	if (!cas)
+		return bw_ptr_xchg(at, n);
+	was = bw_ptr_load(at);
+	EXPECT(bw_ptr_cas(at, was, n));
+	return was;
+}
+
+/* Each node is in one word of an object that is looked at late, or on a stack. */
+static void ptr_actor(void *arg)
+{
+	struct node *volatile held[HELD];
+	u64 in_box[PTRS], on_stack[HELD], seed = 7, id, r;
+	bool good = true;
+	u32 i, k;
+
+	for (k = 0; k < PTRS; k++) {
+		in_box[k] = k;
+		ptr_swap(k, node_make(k), false);
+	}
+	for (i = 0; i < HELD; i++) {
+		on_stack[i] = PTRS + i;
+		held[i] = node_make(on_stack[i]);
+	}
+	do {
+		r = rig_random(&seed);
+		for (i = 0; i < HELD; i++) {
+			k = (u32)(r >> i) & (PTRS - 1);
+			held[i] = ptr_swap(k, held[i], r >> 20 & 1);
+			id = in_box[k];
+			in_box[k] = on_stack[i];
+			on_stack[i] = id;
+			good &= is_good(held[i]) && held[i]->id == id;
+		}
+		wipe();
+		wait_a_while(r >> 32 & 3);
+	} while (!done(PTR, good));
+	leave();
+}
+
 static __attribute__((noinline)) struct bw_weak *weak_make(u64 id)
 {
 	return bw_weak_make(node_make(id));
@@ -412,7 +461,7 @@ static int actors_main(void *arg)
 {
 	static void (*const actor[])(void *arg) = {
 		roots_actor, free_actor, tiny_actor, large_actor, chan_actor,
-		weak_actor, late_actor,
+		ptr_actor, weak_actor, late_actor,
 	};
 	struct node *ballast = ballast_make();
 	u32 i;
