@@ -327,8 +327,10 @@ bw-parity-src := \
 bw-sched-parity-src := \
 	selftests/parity/say.c \
 	$(addprefix selftests/parity/sched/,life.c time.c io.c end.c script.c)
+bw-examples-parity-src := $(addprefix selftests/parity/examples/, \
+	script.c client.c programs.c httpd.c kvd.c)
 bw-prog-src := userlib/examples/spans.c selftests/parity/both.c \
-	$(bw-parity-src) $(bw-sched-parity-src)
+	$(bw-parity-src) $(bw-sched-parity-src) $(bw-examples-parity-src)
 -include $(bw-prog-src:%.c=$(O)/rel/%.d) $(O)/rel/userlib/bench/map_bench.d
 
 bw-spans-obj := $(O)/rel/userlib/examples/spans.o
@@ -339,13 +341,15 @@ $(O)/examples/spans $(O)/static/spans: $(bw-spans-obj) $(O)/libburrow.a
 $(O)/parity $(O)/static/parity: $(bw-parity-obj) $(O)/libburrow.a
 $(O)/sched_parity $(O)/static/sched_parity: $(bw-sched-parity-obj) $(O)/libburrow.a
 $(O)/static/both: $(O)/rel/selftests/parity/both.o
+$(O)/static/examples_parity: $(bw-examples-parity-src:%.c=$(O)/rel/%.o)
 
 $(O)/examples/spans $(O)/parity $(O)/sched_parity:
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -pthread -o $@ $^
 
-$(O)/static/spans $(O)/static/parity $(O)/static/sched_parity $(O)/static/both:
+$(O)/static/spans $(O)/static/parity $(O)/static/sched_parity $(O)/static/both \
+$(O)/static/examples_parity:
 	@mkdir -p $(@D)
 	@echo '  $(CC) $@'
 	@$(CC) $(CFLAGS) -static -pthread -o $@ $^
@@ -353,7 +357,7 @@ $(O)/static/spans $(O)/static/parity $(O)/static/sched_parity $(O)/static/both:
 .PHONY: examples static check-parity-host
 examples: $(O)/examples/spans $(O)/static/spans
 static: $(O)/static/spans $(O)/static/parity $(O)/static/sched_parity \
-	$(O)/static/both
+	$(O)/static/both $(O)/static/examples_parity
 check-parity-host: $(O)/parity $(O)/sched_parity $(O)/static/parity \
 	$(O)/static/sched_parity $(O)/static/both
 
@@ -368,7 +372,8 @@ bw-sched-guests := sched_stress_test sched_exit_test sched_slot_test \
 bw-both-modes := $(bw-sched-guests) parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
 	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test gc_rules_test leak_test \
-	bulk_test resize_test map_model_test
+	bulk_test resize_test map_model_test \
+	chan_test chan_gc_test chan_die_test chan_history_test select_test sync_test ctx_test pool_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 		$(O)/libburrow.a
@@ -516,6 +521,24 @@ $(bw-more-examples): $(O)/libburrow.a
 	@$(CC) $(CFLAGS) -pthread -o $@ $(filter %.o,$^) $(O)/libburrow.a
 
 examples: $(bw-more-examples)
+
+# For guests, where the library is in /lib; here it is found beside them.
+bw-guest-examples := $(addprefix $(O)/guest/,hello ring trees fanin \
+	$(bw-examples) httpd kvd)
+$(O)/guest/httpd: $(bw-httpd-src:%.c=$(O)/rel/%.o)
+$(O)/guest/kvd: $(bw-kvd-src:%.c=$(O)/rel/%.o)
+$(filter-out %/httpd %/kvd,$(bw-guest-examples)): $(O)/guest/%: \
+		$(O)/rel/userlib/examples/%.o
+$(O)/guest/connpool_demo: $(O)/rel/userlib/examples/connpool.o
+
+$(bw-guest-examples): $(O)/libburrow.so.$(BW_VERSION)
+	@mkdir -p $(@D)
+	@echo '  $(CC) $@'
+	@$(CC) $(CFLAGS) -pthread -o $@ $(filter %.o,$^) -L$(O) -lburrow \
+		'-Wl,-rpath,$$ORIGIN/..'
+
+static: $(bw-guest-examples)
+check-parity-host: $(O)/static/examples_parity $(bw-guest-examples)
 
 .PHONY: bench-sched
 bench-sched: $(O)/bench/sched_quick $(O)/bench/stop_bench

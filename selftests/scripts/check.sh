@@ -112,6 +112,15 @@ one_heap()
 	echo "$how $late $out/oneheap/plain local:$lib local:$malloc"
 }
 
+# The examples, for /t/examples in the guest.
+examples_files()
+{
+	local f
+	for f in "$out"/guest/*; do
+		echo "$f=/t/examples/${f##*/}"
+	done
+}
+
 # Every program of the kernel tests, as lines for the rig.
 kernel_tests()
 {
@@ -122,6 +131,7 @@ kernel_tests()
 	echo "timeout=120 BURROW_MODE=kernel $out/static/spans"
 	echo "timeout=300 $out/static/both /t/parity"
 	echo "timeout=300 $out/static/both /t/sched_parity"
+	echo "timeout=300 $out/static/both /t/examples_parity /t/examples"
 	# mremap() is another in each of them
 	echo "timeout=300 BURROW_MODE=user $out/static/resize_test"
 	one_heap
@@ -158,8 +168,10 @@ do_guests()
 	# without a debugger core_dump says what it skips
 	for f in "$out/static/parity=/t/parity" \
 		 "$out/static/sched_parity=/t/sched_parity" \
+		 "$out/static/examples_parity=/t/examples_parity" \
 		 "$out/libburrow.so.0=/lib/libburrow.so.0" \
 		 "$out/libburrow-malloc.so.0=/lib/libburrow-malloc.so.0" \
+		 $(examples_files) \
 		 $(selftests/vm/gdb.sh 2>"$logs/gdb.log"); do
 		vm_files+=(--file "$f")
 	done
