@@ -5,6 +5,8 @@
 #include "gc_rig.h"
 
 #define GS	8
+#define THREADS	2
+#define TAKES	(RIG_SLOW ? 300 : 200000)
 #define TIMES	(RIG_SLOW ? 300 : 10000)
 
 static char said[8000];
@@ -56,7 +58,7 @@ static void takes_and_gives(void *arg)
 	u64 seed = bw_g_id(bw_self()) + 1;
 	u32 i, k;
 
-	for (i = 0; i < (u32)TIMES; i++) {
+	for (i = 0; i < (u32)TAKES; i++) {
 		k = (u32)(rig_random(&seed) % ARRAY_SIZE(has));
 		if (has[k])
 			give(arg, has[k]);
@@ -81,16 +83,18 @@ static void *thread_takes_and_gives(void *arg)
 static int run_many(void *arg)
 {
 	struct bw_pool *p = bw_pool_make(make_thing, &nr_made);
-	pthread_t t;
+	pthread_t t[THREADS];
 	u32 i;
 
-	countdown_init(&left, GS + 1);
-	EXPECT(!pthread_create(&t, NULL, thread_takes_and_gives, p));
+	countdown_init(&left, GS + THREADS);
+	for (i = 0; i < THREADS; i++)
+		EXPECT(!pthread_create(&t[i], NULL, thread_takes_and_gives, p));
 	for (i = 0; i < GS; i++)
 		bw_go(takes_and_gives, p);
 	countdown_wait(&left);
 	bw_block_begin();
-	pthread_join(t, NULL);
+	for (i = 0; i < THREADS; i++)
+		pthread_join(t[i], NULL);
 	bw_block_end();
 	return 0;
 }
@@ -98,6 +102,21 @@ static int run_many(void *arg)
 static void nobody_gets_what_another_has(void)
 {
 	EXPECT(!run_it(run_many));
+}
+
+static void one_place_child(void *arg)
+{
+	setenv("BURROW_PROCS", "1", 1);
+	run_it(run_many);
+}
+
+/* Threads without a P use the first's: so all of them use the same. */
+static void where_all_share_a_place_nobody_gets_what_another_has(void)
+{
+	int status = rig_child(one_place_child, NULL, said, sizeof(said));
+
+	if (!EXPECT(!status))
+		printf("# 0x%x %s\n", status, said);
 }
 
 static void many_child(void *arg)
@@ -356,6 +375,7 @@ int main(void)
 	setenv("BURROW_PROCS", "2", 1);
 	/* in children, so before this process has a run */
 	TEST(a_pool_holds_while_the_collector_runs);
+	TEST(where_all_share_a_place_nobody_gets_what_another_has);
 	TEST(what_nobody_got_for_two_collections_is_dropped);
 	TEST(counters_and_pointers_need_no_lock);
 	TEST(a_pool_that_nobody_has_is_collected);

@@ -15,6 +15,7 @@ static struct countdown left;
 static struct bw_mutex mutex;
 static struct bw_cond cond;
 static struct bw_sem sem;
+static bool gave_up;
 static struct bw_rwmutex rw;
 static long counter, inside;
 
@@ -421,6 +422,31 @@ static void takes_n(void *arg)
 	countdown_done(&left);
 }
 
+/* Behind who is going to give up; or too late for that. */
+static void takes_behind(void *arg)
+{
+	struct bw_waiting *w = &sem.bw_waiting;
+
+	while (!rig_nr_waiters(&w->bw_lock, bw_waiting_list(w)) &&
+	       !READ_ONCE(gave_up))
+		bw_yield();
+	takes_n(arg);
+}
+
+/* There are 2. */
+static void gives_up_before_another(void)
+{
+	WRITE_ONCE(gave_up, false);
+	order[0] = '\0';
+	countdown_init(&left, 1);
+	bw_go(takes_behind, (void *)1);
+	EXPECT(bw_sem_acquire_until(&sem, 3, bw_now() + 20000000) ==
+	       -ETIMEDOUT);
+	WRITE_ONCE(gave_up, true);
+	countdown_wait(&left);
+	bw_sem_release(&sem, 1);
+}
+
 static int run_sem(void *arg)
 {
 	long i;
@@ -434,6 +460,7 @@ static int run_sem(void *arg)
 	EXPECT(sem.bw_word == 8 && is_clean(&sem.bw_waiting));
 	/* who wants 3 is not passed by who wants 1 */
 	EXPECT(bw_sem_tryacquire(&sem, 2));
+	gives_up_before_another();
 	order[0] = '\0';
 	countdown_init(&left, 2);
 	bw_go(takes_n, (void *)3);
