@@ -10,12 +10,17 @@
  *	                  park finds none
  *
  * K1. At most one token and at most one sleeper a slot.
- * K2. A token is set before the sleeper is woken, under the slot's lock; the
+ * K2. A token is set under the slot's lock, before the sleeper is woken; the
  *     sleeper sets its state, then looks for the token. One of the two sees
  *     the other: no wake-up is lost. (set_current_state() has the barrier,
  *     wake_up_process() its partner.)
  * K3. A slot with a sleeper cannot be deleted, so the sleeper needs no
- *     reference to it and an unparker no reference to the task.
+ *     reference to it.
+ * K4. A sleeper is woken when the lock is free, for its first step is to take it:
+ *     woken under it, it spins on another CPU until the waker has come to the
+ *     end, which in a guest may have lost its own CPU to it. By then it may have
+ *     left, even exited. RCU keeps the task; a wake-up that comes for nothing is
+ *     what every sleep in the kernel has to expect.
  */
 #include <linux/freezer.h>
 #include <linux/hrtimer.h>
@@ -92,15 +97,6 @@ static int del_locked(struct bw_parker *p)
 	return 0;
 }
 
-static int unpark_locked(struct bw_parker *p)
-{
-	/* pairs with the look for the token in parker_sleep() (K2) */
-	WRITE_ONCE(p->token, true);
-	if (p->sleeper)
-		wake_up_process(p->sleeper);
-	return 0;
-}
-
 static int park_locked(struct bw_parker *p)
 {
 	if (p->sleeper)
@@ -124,10 +120,28 @@ int bw_thread_del(struct bw_heap *heap, u32 slot)
 
 int bw_thread_unpark(struct bw_heap *heap, u32 slot)
 {
+	struct task_struct *sleeper = NULL;
 	struct bw_parker *p;
+	int err = -ENXIO;
 
 	trace_burrow_unpark(heap->id, slot);
-	return parker_do(heap, slot, unpark_locked, &p);
+	rcu_read_lock();
+	p = xa_load(&heap->threads, slot);
+	if (p) {
+		spin_lock(&p->lock);
+		if (!p->gone) {
+			/* pairs with the look in parker_sleep() (K2) */
+			WRITE_ONCE(p->token, true);
+			sleeper = p->sleeper;
+			err = 0;
+		}
+		spin_unlock(&p->lock);
+	}
+	/* K4 */
+	if (sleeper)
+		wake_up_process(sleeper);
+	rcu_read_unlock();
+	return err;
 }
 
 /* Until there is a token: 0, -ETIMEDOUT or -EINTR. Takes nothing. */
@@ -137,7 +151,7 @@ static int parker_sleep(struct bw_parker *p, u64 deadline)
 	int err = 0;
 
 	for (;;) {
-		/* pairs with unpark_locked() (K2) */
+		/* pairs with bw_thread_unpark() (K2) */
 		set_current_state(TASK_INTERRUPTIBLE | TASK_FREEZABLE);
 		if (READ_ONCE(p->token) || err)
 			break;
