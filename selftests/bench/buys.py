@@ -15,7 +15,7 @@ import sys
 
 MARGIN = 0.05
 
-# part, what it is, the module's row, rows of mainline's calls
+# part, what it is, the module's row, rows of mainline's calls (part/row: of another)
 CALLS = [
     ("pages", "SPAN_ALLOC, 64 spans of 8 KiB a call: memory that is there",
      "burrow populate 8K x64",
@@ -24,6 +24,8 @@ CALLS = [
      ["anon demand fault", "anon MADV_POPULATE_WRITE 8K"]),
     ("pages", "... one span of 2 MiB a call", "burrow populate 2M x1",
      ["anon demand fault", "anon MADV_POPULATE_WRITE 2M"]),
+    ("pages", "... the same, where huge pages would do", "burrow populate 2M x1",
+     ["huge/THP demand fault", "huge/THP MADV_POPULATE_WRITE 2M"]),
     ("pages", "... lazy, and a touch", "burrow demand fault",
      ["anon demand fault"]),
     ("memcg", "... 64 of 8 KiB, in a memory cgroup", "burrow populate 8K x64",
@@ -84,6 +86,7 @@ CALLS = [
     ("calls", "HEAP_STATS", "HEAP_STATS", ["read of /proc/self/statm"]),
 ]
 
+ELSEWHERE = re.compile(r"(?:(\w+)/)?(.*)", re.DOTALL)
 ROW = re.compile(r"(\S+) (\w+): (.*)", re.DOTALL)
 
 
@@ -125,7 +128,9 @@ def margin(ratio):
 
 def call_cell(results, kernel, part, ours, theirs):
     figure = results.figure(kernel, part, ours)
-    found = [(results.figure(kernel, part, name), name) for name in theirs]
+    places = [ELSEWHERE.fullmatch(name).groups() for name in theirs]
+    found = [(results.figure(kernel, other or part, name), name)
+             for other, name in places]
     found = [f for f in found if f[0]]
     if figure is None or not found:
         return "not measured"
@@ -146,7 +151,8 @@ def mode_cell(results, kernel, part, name):
             f"{margin(ratio['median'])} ({ratio['low']:.2f}..{ratio['high']:.2f})"
     kernel_mode, user = (statistics.median(line["values"][mode])
                          for mode in ("kernel mode", "user mode"))
-    return f"{margin(ratio['median'])}: {kernel_mode:,.0f} / {user:,.0f}"
+    said = "nothing (even)" if ratio["even"] else margin(ratio["median"])
+    return f"{said}: {kernel_mode:,.0f} / {user:,.0f}"
 
 
 def unit_of(results, part, name):

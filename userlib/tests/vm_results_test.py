@@ -13,6 +13,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 for folder in ("", "../bench", "../../selftests/bench"):
     sys.path.insert(0, os.path.join(HERE, folder))
 from bench_test import main  # noqa: E402
+import bench  # noqa: E402
 import buys  # noqa: E402
 import table  # noqa: E402
 import vm  # noqa: E402
@@ -23,6 +24,12 @@ anon MADV_POPULATE_WRITE 8K	80	4K page	0.010	anon demand fault	80.0 80.0 80.0
 burrow populate 8K x64	40	4K page	0.010	anon demand fault	40.0 40.0 41.0
 burrow populate 8K x1	82	4K page	0.010	anon demand fault	82.0 82.0 82.0
 burrow demand fault	130	4K page	0.010	anon demand fault	130.0 130.0 130.0
+burrow populate 2M x1	30	4K page	0.010	anon demand fault	30.0 30.0 30.0
+=huge
+THP demand fault	20	4K page	0.000	-	20.0 20.0 20.0
+=calls
+read of /proc/self/statm	50	call	0.000	-	50.0 50.0 50.0
+HEAP_STATS	25	call	0.000	read of /proc/self/statm	25.0 25.0 25.0
 =sweep
 process_madvise DONTNEED x64	-	8K span	Invalid argument	MADV_DONTNEED 8K
 =library
@@ -98,6 +105,19 @@ def cells(lines, title, name):
 def a_service_is_compared_with_the_best_call_that_there_is():
     said = cells(measured(), "The module's", "SPAN_ALLOC, 64")
     assert said == ["0.50 of anon MADV_POPULATE_WRITE 8K: 40 / 80"], said
+
+
+def the_best_call_may_have_been_measured_in_another_part():
+    assert cells(measured(), "The module's", "... the same, where huge") == \
+        ["**1.50, dearer** of THP demand fault: 30 / 20"]
+    assert cells(measured(), "The module's", "HEAP_STATS") == ["0.50: 25 / 50"]
+
+
+def what_is_even_is_nothing_in_instructions_too():
+    line = {"bench": "vm", "row": "6.12 library: x", "unit": "instructions / G",
+            "values": {"kernel mode": [5, 15, 10], "user mode": [12, 12, 12]},
+            "ratio": {"user mode": bench.Ratio([5, 15, 10], [12] * 3).as_dict()}}
+    assert cells([line], "The library", "x") == ["nothing (even): 10 / 12"]
 
 
 def a_margin_of_less_than_5_percent_is_nothing_and_dearer_is_said():
