@@ -60,7 +60,7 @@
 #define BW_TINY_BLOCK	16U
 #define BW_STASH_SLOTS	62U
 #define BW_STASH_BYTES	16384U	/* of slots in one */
-#define BW_ZERO_INLINE	128U	/* bytes */
+#define BW_ZERO_INLINE	256U	/* bytes */
 #define BW_NR_SHELVES	(BURROW_KIND_MANUAL * BURROW_NR_CLASSES)
 
 /**
@@ -260,6 +260,15 @@ int bw_mcache_check(const struct bw_mcache *c);
 /* The same for a slot that is too long to be zeroed without a call. */
 void *bw_mcache_take_zeroed(struct bw_mcache *c, u32 spanclass, size_t n);
 
+/* 64 bytes: else, where it seldom comes, a compiler takes rep stos, which is slow to begin. */
+static __always_inline void zero_line(char *p)
+{
+	memset(p, 0, 16);
+	memset(p + 16, 0, 16);
+	memset(p + 32, 0, 16);
+	memset(p + 48, 0, 16);
+}
+
 /* A slot of at most BW_ZERO_INLINE, 8 bytes or a multiple of 16. */
 static __always_inline void mcache_zero(char *p, size_t size)
 {
@@ -279,6 +288,13 @@ static __always_inline void mcache_zero(char *p, size_t size)
 	memset(p + 48, 0, 16);
 	if (likely(size == 64))
 		return;
+	if (__builtin_expect_with_probability(size > 128, 1, 0.4)) {
+		zero_line(p + 64);
+		if (size > 192)
+			zero_line(p + 128);
+		zero_line(p + size - 64);
+		return;
+	}
 	memset(p + 64, 0, 16);
 	memset(p + size - 16, 0, 16);
 	if (size > 96) {
