@@ -211,6 +211,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test fille
 	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \
 	map_test map_die_test slice_test string_test \
 	sizeclass_test pageheap_test bulk_test gc_bench_test mcache_test mcentral_test region_test
+bw-tests-single += gc_fork_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \

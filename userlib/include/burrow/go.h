@@ -125,9 +125,11 @@ void bw_thread_detach(void);
  * a G or not, is a thread like any other from then on. What the parent waited for
  * is not waited for: timers do not fire (they may be started again), tickers are
  * not to be used. Nothing is known of descriptors; they are open as fork() left
- * them, and burrow's own must not have been closed. Objects are there, and nothing
- * collects them. 0; -EXDEV, -ENOMEM: there is no memory for it, and only exec and
- * _exit are left. Elsewhere it does nothing.
+ * them, and burrow's own must not have been closed. Objects are there; from here on
+ * they are collected, and what only other threads or Gs of the parent knew is garbage.
+ * Finalizers of what is garbage run in the child, too. 0; -EXDEV, -ENOMEM: there is no
+ * memory for it, and only exec and _exit are left; -EBUSY: another thread of the child
+ * has objects already. Elsewhere it does nothing.
  */
 int bw_after_fork(void);
 

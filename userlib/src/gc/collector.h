@@ -186,11 +186,14 @@ void bw_collector_wake(void);
 /* A cycle that begins now or later, and its end. */
 void bw_collector_run(void);
 /*
- * From the one to the other the collector's thread has nothing in its hands (Z2): no
+ * From the one to the other the collector's thread has nothing in its hands (Z3): no
  * span on its way to the backend, none half swept.
  */
 void bw_collector_hold(void);
 void bw_collector_go_on(void);
+/* Z2 in start.c: from the one to the other of these, in a cycle, forks go on. */
+void bw_gc_forks_go(void);
+void bw_gc_forks_wait(void);
 u64 bw_gc_now(void);
 u64 bw_gc_cpu_now(void);
 

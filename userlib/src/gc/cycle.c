@@ -287,7 +287,9 @@ void bw_gc_cycle(struct bw_collector *c)
 		return;
 	}
 	bw_special_run();
+	bw_gc_forks_go();
 	bw_gc_finish_sweep(c);
+	bw_gc_forks_wait();
 	bw_pacer_scavenge(c);
 	bw_scavenge_begin(c);
 	c->times.end = bw_gc_now();

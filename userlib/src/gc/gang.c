@@ -68,6 +68,13 @@ u32 bw_gang_size(void)
 	return gang.nr;
 }
 
+void bw_gang_forked(void)
+{
+	gang.nr = 1;
+	gang.seq = 0;
+	gang.left = 0;
+}
+
 void bw_gang_run(bw_gang_fn *fn, void *arg)
 {
 	u32 left;

@@ -23,6 +23,8 @@ typedef void bw_gang_fn(u32 i, void *arg);
 /* Once: @nr with the caller, at most BW_GANG_MAX. How many there are. */
 u32 bw_gang_init(u32 nr);
 u32 bw_gang_size(void);
+/* In a child of fork(): there is only who calls it. */
+void bw_gang_forked(void);
 /* Returns when all have. One caller at a time. */
 void bw_gang_run(bw_gang_fn *fn, void *arg);
 /* CPU time of all but the caller, ns. */

@@ -246,13 +246,18 @@ bool bw_hybrid(struct bw_collector *c)
 		return false;
 	c->times.pause = c->times.first;
 	c->times.longest = c->times.first;
+	bw_gc_forks_go();
 	scan_waiting(c);
-	while (!c->terminated) {
+	for (;;) {
 		mark_some(c);
 		c->times.marked = bw_gc_now();
+		bw_gc_forks_wait();
 		/* libraries are held for those who look at all roots again */
 		while (!bw_root_hold(terminate, c))
 			nanosleep(&later, NULL);
+		if (c->terminated)
+			break;
+		bw_gc_forks_go();
 	}
 	c->times.cpu = bw_gc_cpu_now() + bw_gang_cpu() - cpu;
 	return true;

@@ -155,7 +155,7 @@ void bw_leaks_tell(void)
 	struct bw_g *g[TELL_MOST];
 	size_t nr, i;
 
-	if (!bw_collector.leakcheck || bw_sched.forked)
+	if (!bw_collector.leakcheck || bw_sched.cut_off)
 		return;
 	nr = bw_leaks(leak, TELL_MOST);
 	if (!nr)

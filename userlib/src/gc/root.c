@@ -160,6 +160,11 @@ bool bw_pin_del(void *p)
 	return there;
 }
 
+u32 *bw_root_lock(void)
+{
+	return &roots.lock.word;
+}
+
 void bw_root_set_data(bool on)
 {
 	WRITE_ONCE(roots.skip_data, !on);

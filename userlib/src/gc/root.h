@@ -36,6 +36,9 @@ bool bw_root_del_range(const void *low);
 int bw_pin_add(void *p);
 bool bw_pin_del(void *p);
 
+/* Of what programs give: fork() takes it. */
+u32 *bw_root_lock(void);
+
 /* Does the data of the program and its libraries count? (default: yes) */
 void bw_root_set_data(bool on);
 

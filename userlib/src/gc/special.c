@@ -306,6 +306,11 @@ void bw_special_freed(struct bw_mheap *h, void *p)
 	bw_unlock(&all.lock);
 }
 
+u32 *bw_special_lock(void)
+{
+	return &all.lock.word;
+}
+
 void bw_special_roots(void (*fn)(const char *low, const char *end, void *arg),
 		      void *arg)
 {

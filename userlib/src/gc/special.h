@@ -43,6 +43,8 @@ void bw_special_roots(void (*fn)(const char *low, const char *end, void *arg),
 /* World stopped, all is marked; @drain marks what it puts in. */
 void bw_special_dead(struct bw_marker *m, void (*drain)(struct bw_marker *m));
 void bw_special_run(void);
+/* Of all that is kept here: fork() takes it. */
+u32 *bw_special_lock(void);
 /* bw_free() of an object in a span that has special ones. */
 void bw_special_freed(struct bw_mheap *h, void *p);
 

@@ -14,9 +14,15 @@
  *
  * Z1. @wanted goes up when somebody asks; a cycle ends with @done at what
  *     @wanted was before it began. So who asked sees all of a cycle.
- * Z2. @busy is held for all of a cycle, and of a slice (scavenge.c), and by fork()
- *     from our handler to the end: a child finds nothing half marked or half swept
- *     by others.
+ * Z2. @no_forks is held for all of a cycle but marking and sweeping while the program
+ *     runs, and by fork() from our handler to the end, with the locks of what programs
+ *     give us. So a child finds the lists of the collector whole, and if the heap is
+ *     half marked, it is the heap's to forget that (Y3 in heap/mcache_fork.c). What
+ *     markers had in their hands is lost, and buffers are made anew.
+ * Z3. @busy is held for all of a cycle, and of a slice (scavenge.c).
+ *
+ * Rejected: forks wait for all of it. A fork of a server with 1 GiB of objects would wait
+ * for seconds.
  */
 #include <limits.h>
 #include <pthread.h>
@@ -31,8 +37,10 @@
 #include "base/options.h"
 #include "base/section.h"
 #include "base/throw.h"
+#include "burrow/barrier.h"
 #include "collector.h"
 #include "leak.h"
+#include "root.h"
 #include "sched/sched.h"
 #include "sched/stop.h"
 #include "special.h"
@@ -42,7 +50,7 @@
 struct bw_collector bw_collector;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static u32 started, busy;
+static u32 started, busy, no_forks;
 
 u64 bw_gc_now(void)
 {
@@ -60,41 +68,93 @@ u64 bw_gc_cpu_now(void)
 	return (u64)ts.tv_sec * 1000000000ULL + (u64)ts.tv_nsec;
 }
 
-/* Z2. As a lock, but who waits may be stopped. */
-void bw_collector_hold(void)
+/* As locks, but who waits may be stopped. */
+static void hold(u32 *word)
 {
 	u32 old = BW_LOCK_FREE;
 
-	if (try_cmpxchg(&busy, &old, BW_LOCK_HELD))
+	if (try_cmpxchg(word, &old, BW_LOCK_HELD))
 		return;
-	while (xchg(&busy, BW_LOCK_CONTENDED) != BW_LOCK_FREE)
-		bw_futex_wait(&busy, BW_LOCK_CONTENDED, 0);
+	while (xchg(word, BW_LOCK_CONTENDED) != BW_LOCK_FREE)
+		bw_futex_wait(word, BW_LOCK_CONTENDED, 0);
+}
+
+static void go_on(u32 *word)
+{
+	if (xchg(word, BW_LOCK_FREE) == BW_LOCK_CONTENDED)
+		bw_futex_wake(word, 1);
+}
+
+void bw_collector_hold(void)
+{
+	hold(&busy);
 }
 
 void bw_collector_go_on(void)
 {
-	if (xchg(&busy, BW_LOCK_FREE) == BW_LOCK_CONTENDED)
-		bw_futex_wake(&busy, 1);
+	go_on(&busy);
 }
 
-/* The threads are not here. Nothing is collected until there is a run again. */
+void bw_gc_forks_wait(void)
+{
+	hold(&no_forks);
+}
+
+void bw_gc_forks_go(void)
+{
+	go_on(&no_forks);
+}
+
+static void fork_prepare(void)
+{
+	hold(&no_forks);
+	bw_word_lock(bw_special_lock());
+	bw_word_lock(bw_root_lock());
+}
+
+static void fork_parent(void)
+{
+	bw_word_unlock(bw_root_lock());
+	bw_word_unlock(bw_special_lock());
+	go_on(&no_forks);
+}
+
+/*
+ * The threads are not here, and what some of them were marking is nobody's. There are
+ * no cycles until bw_after_fork().
+ */
 static void fork_child(void)
 {
 	struct bw_collector *c = &bw_collector;
 
+	bw_word_reset(bw_root_lock());
+	bw_word_reset(bw_special_lock());
 	busy = BW_LOCK_FREE;
+	no_forks = BW_LOCK_FREE;
 	started = 0;
+	bw_gang_forked();
+	bw_work_init(&c->pool, POOL_MAX);
+	bw_barrier_on = 0;
 	c->wanted = 0;
 	c->done = 0;
+	c->forced = 0;
+	c->leaks_wanted = 0;
 	c->scavenger.asked = 0;
 	bw_leaks_forget();
-	c->mode = BW_GC_PLAIN;
 	c->pacer.goal = INT64_MAX;
+	c->pacer.not_before = 0;
 	if (!c->h)
 		return;
 	c->h->gc.trigger = INT64_MAX;
 	c->h->gc.scavenger = 0;
 	c->h->retain = 0;
+}
+
+/* bw_after_fork(): a stop knows the only thread there is. */
+static void child_begins(void)
+{
+	if (bw_collector.h)
+		bw_pacer_renew(&bw_collector);
 }
 
 static void init_once(void)
@@ -118,8 +178,7 @@ static void init_once(void)
 	c->origin = bw_gc_now();
 	bw_work_init(&c->pool, POOL_MAX);
 	bw_pacer_init(c);
-	if (pthread_atfork(bw_collector_hold, bw_collector_go_on,
-			   fork_child))
+	if (pthread_atfork(fork_prepare, fork_parent, fork_child))
 		bw_throw("no memory for a fork handler");
 }
 
@@ -146,7 +205,9 @@ static void rest(struct bw_collector *c, u32 bell)
 	u64 until;
 
 	bw_collector_hold();
+	bw_gc_forks_wait();
 	until = bw_scavenge_some(c);
+	bw_gc_forks_go();
 	bw_collector_go_on();
 	bw_futex_wait(&c->bell, bell, until);
 }
@@ -170,7 +231,9 @@ static void *collector_main(void *arg)
 			continue;
 		}
 		bw_collector_hold();
+		bw_gc_forks_wait();
 		bw_gc_cycle(c);
+		bw_gc_forks_go();
 		bw_collector_go_on();
 		WRITE_ONCE(c->forced, 0);
 		/* pairs with bw_collector_run() */
@@ -221,7 +284,7 @@ void bw_collector_due(struct bw_mheap *h)
 	u32 was = READ_ONCE(c->wanted);
 	u64 wait;
 
-	if (h != READ_ONCE(c->h) || bw_sched.forked)
+	if (h != READ_ONCE(c->h) || bw_sched.cut_off)
 		return;
 	if (READ_ONCE(h->gc.marking)) {
 		bw_assist(c);
@@ -256,7 +319,7 @@ void bw_collector_run(void)
 	struct bw_m *m;
 	u32 want;
 
-	if (!h || bw_sched.forked)
+	if (!h || bw_sched.cut_off)
 		return;
 	collector_init(h);
 	WRITE_ONCE(c->forced, 1);
@@ -277,7 +340,7 @@ void bw_collector_run(void)
 /* The first object of a thread: from now on it may have pointers to some. */
 static void thread_begins(struct bw_mheap *h)
 {
-	if (bw_sched.forked)
+	if (bw_sched.cut_off)
 		return;
 	collector_init(h);
 	if (!bw_m_self() && bw_implied_begin())
@@ -286,7 +349,7 @@ static void thread_begins(struct bw_mheap *h)
 
 static void thread_ends(struct bw_mheap *h)
 {
-	if (!bw_sched.forked)
+	if (!bw_sched.cut_off)
 		bw_implied_end();
 }
 
@@ -299,4 +362,5 @@ void bw_collector_hooks(void)
 	bw_up_thread_begins = thread_begins;
 	bw_up_thread_ends = thread_ends;
 	bw_up_run_ends = bw_leaks_tell;
+	bw_up_child_begins = child_begins;
 }

@@ -230,8 +230,10 @@ void bw_mcache_detach(void);
 
 /* mcache_fork.c: in a child of fork(), before anything else here. */
 void bw_heap_mend(struct bw_mheap *h);
-/* In such a child: the span is in an mcache whose thread is the parent's. */
-bool bw_mspan_is_lost(const struct bw_mheap *h, struct bw_mspan *s);
+/* Of the parent's mcaches the one that is the child's, or NULL. */
+extern struct bw_mcache *bw_mcache_survivor;
+/* Mends it, and: the calling thread is the only one in this child with an mcache. */
+bool bw_mcache_is_alone(struct bw_mheap *h);
 
 void *bw_mcache_alloc_slow(struct bw_mcache *c, u32 spanclass, size_t n,
 			   bool zero);

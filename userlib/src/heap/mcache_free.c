@@ -147,9 +147,6 @@ static void others_free(struct bw_mcache *c, struct bw_mspan *s, u32 i,
 	struct bw_freeing *f = entry_of(c, s, i / 64);
 	u64 bit = 1ULL << (i % 64);
 
-	if (unlikely(READ_ONCE(c->heap->be->epoch)) &&
-	    bw_mspan_is_lost(c->heap, s))
-		return;
 	if (f->span != s || f->word != i / 64) {
 		if (f->span)
 			give(c->heap, f);

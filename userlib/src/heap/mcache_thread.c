@@ -34,6 +34,8 @@ static __thread struct bw_mcache *behind
 static __thread struct bw_mcache *inherited
 	__attribute__((tls_model("initial-exec")));
 
+struct bw_mcache *bw_mcache_survivor;
+
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool has_key;
@@ -71,6 +73,7 @@ static void child_begins(void)
 	if (behind)
 		inherited = behind;
 	behind = NULL;
+	bw_mcache_survivor = inherited;
 	pthread_setspecific(key, NULL);
 }
 
@@ -91,6 +94,19 @@ static struct bw_mcache *mcache_get(struct bw_mheap *h)
 	inherited = NULL;
 	c->epoch = READ_ONCE(h->be->epoch);
 	return c;
+}
+
+bool bw_mcache_is_alone(struct bw_mheap *h)
+{
+	const struct bw_mcache *c;
+	bool alone = true;
+
+	bw_heap_mend(h);
+	bw_lock(&h->gc.caches_lock);
+	for (c = h->gc.caches; c; c = c->next)
+		alone &= c == behind || c == inherited;
+	bw_unlock(&h->gc.caches_lock);
+	return alone;
 }
 
 struct bw_mcache *bw_mcache_attach(void)

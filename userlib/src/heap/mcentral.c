@@ -281,6 +281,33 @@ void bw_mcentral_settle(struct bw_mheap *h, u32 spanclass, struct bw_mspan *s)
 		span_done(h, s);
 }
 
+/*
+ * What its owner was doing is in several pages, of which fork() copied one after the
+ * other: a slot that seems free may be an object that somebody knows.
+ */
+void bw_mcentral_adopt(struct bw_mheap *h, struct bw_mspan *s)
+{
+	struct bw_mcentral *mc = &h->central[s->spanclass];
+	u32 w;
+
+	bw_lock(&mc->lock);
+	bw_lock(&s->lock);
+	for (w = 0; w < bw_mspan_words(s); w++) {
+		WRITE_ONCE(s->alloc[w], bw_mspan_mask(s, w));
+		s->freed[w] = 0;
+	}
+	WRITE_ONCE(s->nr_freed, 0);
+	s->window |= BW_NO_WINDOW;
+	s->free_bits = 0;
+	s->again = false;
+	s->needzero = true;
+	s->nalloc = s->nelems;
+	WRITE_ONCE(s->cache, NULL);
+	list_add_locked(mc, s);
+	bw_unlock(&s->lock);
+	bw_unlock(&mc->lock);
+}
+
 static int check_list(const struct bw_mspan *s, u32 spanclass, u32 set, u32 b)
 {
 	bool full = b == BW_BUCKET_FULL;

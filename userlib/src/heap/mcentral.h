@@ -76,6 +76,12 @@ struct bw_mspan *bw_mcentral_swap(struct bw_mheap *h, u32 spanclass,
 /* After frees in a span of this class, without locks: E2 and E3 hold again. */
 void bw_mcentral_settle(struct bw_mheap *h, u32 spanclass, struct bw_mspan *s);
 
+/*
+ * In a child of fork(): the span is in an mcache whose thread is the parent's. Each
+ * of its slots counts as taken from here on.
+ */
+void bw_mcentral_adopt(struct bw_mheap *h, struct bw_mspan *s);
+
 /* Sweeps up to @nr of the class; how many it found. */
 u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr);
 

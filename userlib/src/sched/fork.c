@@ -20,13 +20,17 @@
  * W4. The epoll instance is the parent's, too. The child closes its descriptors of
  *     it, which takes nothing out of it, and makes another when it needs one.
  *
- * Nothing is collected in a child, as its caller's stack is no thread's that a
- * collector could bound (gc/start.c looks at @forked, which stays).
+ * W5. From here on the caller is a thread that has objects, as any that allocates:
+ *     stops know it, on the stack it stands on, and there are cycles again
+ *     (gc/start.c). Another thread of the child that had objects before is known to
+ *     nobody, so there must be none.
  *
  * Rejected: all of it in the handler of fork(), at the cost of children that only
  * exec. Locks held over fork(), so that lists could be believed: the parent's Gs
  * would wait for each other's forks.
  */
+#include "base/hooks.h"
+#include "heap/mcache.h"
 #include "netpoll.h"
 #include "sched.h"
 
@@ -67,6 +71,20 @@ static int parkers_forked(struct bw_sched *s)
 	return err ? err : bw_poll_forked();
 }
 
+/* W5 */
+static int join(void)
+{
+	int err;
+
+	bw_sched.cut_off = false;
+	err = bw_implied_begin();
+	if (err)
+		bw_sched.cut_off = true;
+	else
+		BW_UP(child_begins);
+	return err;
+}
+
 int bw_after_fork(void)
 {
 	int err;
@@ -76,17 +94,18 @@ int bw_after_fork(void)
 	err = parkers_forked(&bw_sched);
 	if (err)
 		return err;
+	if (!bw_mcache_is_alone(bw_sched.mheap))
+		return -EBUSY;
 	sched_forked(&bw_sched);
 	bw_ms_forked();
 	bw_ps_forked();
 	bw_gs_forked(__builtin_frame_address(0));
-	bw_slots_forked(__builtin_frame_address(0));
+	bw_stop_stands_on(bw_slots_forked(__builtin_frame_address(0)));
 	bw_alarms_forked();
 	bw_descs_forked();
 	bw_netpoll_forked();
 	bw_run_forked();
 	bw_scan_cycle = 0;
 	bw_preempt_init();
-	bw_sched.cut_off = false;
-	return 0;
+	return join();
 }

@@ -276,6 +276,7 @@ static void renew(struct bw_g *g, void *here)
 	g->late = false;
 	g->nr_on = 0;
 	g->has_local = false;
+	g->scan = 0;
 	memset(g->local, 0, sizeof(g->local));
 	bw_fiber_free(&g->fiber);
 	WRITE_ONCE(g->state, BW_G_FREE);

@@ -440,7 +440,6 @@ static void in_child(void)
 {
 	self_set(NULL);
 	bw_stop_forked();
-	bw_sched.forked = true;
 	bw_sched.cut_off = true;
 }
 

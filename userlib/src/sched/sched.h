@@ -91,8 +91,7 @@ static inline void bw_cpu_relax(void)
  * @done:	where bw_run() sleeps					[const]
  * @first:	the first G, until it ends				[atomic]
  * @result:	what bw_run() returns					[first]
- * @forked:	this is a child						[atomic]
- * @cut_off:	and it did not call bw_after_fork()			[atomic]
+ * @cut_off:	this is a child that did not call bw_after_fork()	[atomic]
  */
 struct bw_sched {
 	struct bw_heap *heap;
@@ -110,7 +109,6 @@ struct bw_sched {
 	u32 nr_wanted;
 	u32 run;
 	bool ending;
-	bool forked;
 	bool cut_off;
 	u32 nr_helpers;
 	u32 nr_attached;

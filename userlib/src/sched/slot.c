@@ -220,8 +220,9 @@ void bw_slot_wait(u64 id)
 	nanosleep(&ms, NULL);
 }
 
-void bw_slots_forked(const void *here)
+char *bw_slots_forked(const void *here)
 {
+	char *stood_on = NULL;
 	struct slab *b;
 	u32 i;
 
@@ -237,5 +238,8 @@ void bw_slots_forked(const void *here)
 			/* the next is a page that was not copied yet (W1) */
 			if (s->addr && off >= bw_sched.stack_bytes)
 				push(s->cold ? &pool.cold : &pool.warm, s);
+			else if (s->addr)
+				stood_on = s->addr;
 		}
+	return stood_on;
 }

@@ -44,6 +44,6 @@ extern u64 bw_slot_patience;
 /* For tests: when there are so many, there is no memory for more. */
 extern u32 bw_slots_max;
 /* In a child: all are free but the one that @here is on. */
-void bw_slots_forked(const void *here);
+char *bw_slots_forked(const void *here);
 
 #endif

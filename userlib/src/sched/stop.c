@@ -65,6 +65,7 @@
  * @nr:		number of the stop					[owner]
  * @by:		who stops it						[owner]
  * @why:	for messages						[owner]
+ * @slot:	in a child, the stack on which its first thread stands	[const]
  */
 static struct world {
 	u32 owner;
@@ -75,6 +76,7 @@ static struct world {
 	u32 nr;
 	struct bw_m *by;
 	const char *why;
+	char *slot;
 } world;
 
 static s32 my_tid(void)
@@ -172,6 +174,20 @@ static int tls_of(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
+/*
+ * A child's thread that was a G's: it never leaves that stack (W2 in fork.c), and
+ * on the thread's own there is nothing but what called the G.
+ */
+static void bounds_of_slot(struct bw_rest *r)
+{
+	char *here = bw_sp(), *top = world.slot ? bw_stack_top(world.slot) : NULL;
+
+	if (here < world.slot || here >= top)
+		return;
+	r->stack = world.slot + bw_sched.stack_bytes - bw_stack_usable();
+	r->stack_end = top;
+}
+
 /* Bounds of the calling thread; before it can be stopped. */
 static void bounds(struct bw_rest *r)
 {
@@ -185,6 +201,7 @@ static void bounds(struct bw_rest *r)
 	}
 	r->stack = low;
 	r->stack_end = (char *)low + bytes;
+	bounds_of_slot(r);
 	r->tls = NULL;
 	r->tls_end = NULL;
 	dl_iterate_phdr(tls_of, r);
@@ -508,6 +525,11 @@ void bw_stop_init(void)
 	if (sigaction(BW_STOP_SIGNAL, &sa, NULL))
 		bw_throw("no handler for stopping the world");
 	bw_copies_hook(section_ended);
+}
+
+void bw_stop_stands_on(char *slot)
+{
+	world.slot = slot;
 }
 
 void bw_stop_forked(void)

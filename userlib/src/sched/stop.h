@@ -121,6 +121,8 @@ void bw_stop_now(struct bw_m *m);
 void bw_stop_init(void);
 /* A child of fork(): nothing is stopped here. */
 void bw_stop_forked(void);
+/* The child's first thread stands on this stack of a G's, or NULL: on its own. */
+void bw_stop_stands_on(char *slot);
 /* stop_tell.c: a line for a M that does not answer. Uses no lock. */
 void bw_stop_tell(const struct bw_m *m, const char *why, u64 seconds);
 

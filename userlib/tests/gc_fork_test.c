@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A child of fork() that called bw_after_fork() collects: whatever the parent's
+ * collector and its other threads were doing, in plain and in hybrid mode. Not under a
+ * thread sanitizer, which makes no threads in such a child.
+ */
+#include <sys/mman.h>
+
+#include "burrow/barrier.h"
+#include "gc_rig.h"
+#include "heap/sweep.h"
+
+#define CHAIN		(SLOW ? 20000U : 50000U)
+#define FORKS		(SLOW ? 2U : 10U)
+/* more than is kept for the next cycle, which sees a sanitizer's static data */
+#define GARBAGE		(BW_ASAN ? 48U << 20 : 16U << 20)
+#define ENOUGH		(SLOW ? 1U : 2U)	/* forks that met a cycle */
+#define PATIENCE	30000000000ULL
+
+/* What children say, in memory that they share with the parent. */
+static struct said {
+	u32 marking;
+	u32 unswept;
+	u32 neither;
+	u32 final;
+} *said;
+
+static struct node *chain_make(u64 from, u32 nr)
+{
+	struct node *first = NULL, *n;
+	u32 i;
+
+	for (i = 0; i < nr; i++) {
+		n = bw_new(node);
+		n->id = from + i;
+		n->sum = ~n->id;
+		bw_set(&n->next, first);
+		first = n;
+	}
+	return first;
+}
+
+/* The newest first; false: one is not as it was made, or not there. */
+static bool chain_is_whole(const struct node *n, u64 from, u32 nr)
+{
+	for (; n && nr; n = n->next)
+		if (n->id != from + --nr || n->sum != ~n->id)
+			return false;
+	return !n && !nr;
+}
+
+/* Forks; what the child says with its end, 0: all is well. */
+static int child(int (*fn)(void *arg), void *arg)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		tap_bad_here = 0;
+		/* a child that hangs fails */
+		alarm(100);
+		EXPECT(!fn(arg));
+		fflush(stdout);
+		_exit(tap_bad_here != 0);
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (status)
+		printf("# child's status: %x\n", (unsigned int)status);
+	return pid > 0 ? status : -1;
+}
+
+/* From a G: others run meanwhile. */
+static int child_of_g(int (*fn)(void *arg), void *arg)
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		tap_bad_here = 0;
+		alarm(100);
+		EXPECT(!fn(arg));
+		fflush(stdout);
+		_exit(tap_bad_here != 0);
+	}
+	bw_block_begin();
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	bw_block_end();
+	if (status)
+		printf("# child's status: %x\n", (unsigned int)status);
+	return pid > 0 ? status : -1;
+}
+
+static u64 rss(void)
+{
+	unsigned long long all = 0, here = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	if (f && fscanf(f, "%llu %llu", &all, &here) != 2)
+		here = 0;
+	if (f)
+		fclose(f);
+	return here * (u64)sysconf(_SC_PAGESIZE);
+}
+
+/* Of no two of them does one know the other: what a stack still shows keeps one. */
+static __attribute__((noinline)) u64 much(void)
+{
+	struct node *n = NULL;
+	int percent = bw_gc_set_percent(-1);
+	u32 i;
+
+	for (i = 0; i < GARBAGE / sizeof(*n); i++) {
+		n = bw_new(node);
+		n->sum = ~(n->id = i);
+	}
+	bw_gc_set_percent(percent);
+	return hide(n);
+}
+
+static int collects_much(void *arg)
+{
+	u64 before, secret, end = rig_now() + PATIENCE;
+	u32 cycles = READ_ONCE(bw_collector.nr);
+
+	secret = much();
+	before = rss();
+	EXPECT(before > GARBAGE);
+	collect();
+	collect();
+	EXPECT(READ_ONCE(bw_collector.nr) >= cycles + 2);
+	EXPECT(!is_there(secret));
+	/* the thread that gives memory back is one of the child's */
+	while (rss() + GARBAGE / 2 > before && rig_now() < end)
+		usleep(1000);
+	if (!EXPECT(rss() + GARBAGE / 2 <= before))
+		printf("# %llu, and before %llu\n", (unsigned long long)rss(),
+		       (unsigned long long)before);
+	EXPECT(rig_heap_is_whole());
+	return 0;
+}
+
+static int in_childs_run(void *arg)
+{
+	EXPECT(!bw_after_fork());
+	/* twice: a run like any other, and its thread's own objects */
+	EXPECT(!bw_run(collects_much, NULL));
+	return bw_run(collects_much, NULL);
+}
+
+static int forks_from_g(void *arg)
+{
+	EXPECT(!child_of_g(in_childs_run, NULL));
+	return 0;
+}
+
+static void a_child_collects_and_its_memory_goes_back(void)
+{
+	in_run(forks_from_g);
+	EXPECT(!child(in_childs_run, NULL));
+}
+
+/*
+ * Of the parent's: an object is where only one thing keeps it. In the child what
+ * its own thread had is there, and all else is not.
+ */
+static struct has {
+	u64 on_stack_of_g;
+	u64 on_stack_of_thread;
+	u64 in_cache;			/* a dead one, where no sweep could be */
+	struct node *in_data;
+	u64 pinned;
+} has;
+
+static u32 nr_holding, let_go;
+static __thread struct node *in_tls;
+
+static __attribute__((noinline)) u64 hold(struct node **at, u64 id)
+{
+	*at = chain_make(id, 3);
+	return hide(*at);
+}
+
+static void holds(u64 *secret)
+{
+	struct node *volatile mine;
+
+	*secret = hold((struct node **)&mine, 10);
+	wipe();
+	fetch_add_relaxed(&nr_holding, 1);
+}
+
+static void g_holds(void *arg)
+{
+	struct node *volatile mine = NULL;
+
+	has.on_stack_of_g = hold((struct node **)&mine, 10);
+	wipe();
+	fetch_add_relaxed(&nr_holding, 1);
+	while (!READ_ONCE(let_go))
+		bw_sleep(1000000);
+	EXPECT(chain_is_whole(mine, 10, 3));
+}
+
+static void *thread_holds(void *arg)
+{
+	struct node *volatile mine = NULL;
+
+	holds(&has.in_cache);
+	has.on_stack_of_thread = hold((struct node **)&mine, 10);
+	wipe();
+	fetch_add_relaxed(&nr_holding, 1);
+	while (!READ_ONCE(let_go))
+		usleep(1000);
+	EXPECT(chain_is_whole(mine, 10, 3));
+	return NULL;
+}
+
+/* Its caller's stack has the chain, and nothing else but what is said to. */
+static int looks_what_is_there(void *arg)
+{
+	struct node *const *mine = arg;
+
+	EXPECT(!bw_after_fork());
+	collect();
+	collect();
+	EXPECT(chain_is_whole(*mine, 20, 50));
+	EXPECT(chain_is_whole(in_tls, 30, 50));
+	EXPECT(chain_is_whole(has.in_data, 40, 50));
+	EXPECT(is_there(has.pinned));
+	EXPECT(!has.on_stack_of_g || !is_there(has.on_stack_of_g));
+	EXPECT(!is_there(has.on_stack_of_thread));
+	EXPECT(!is_there(has.in_cache));
+	/* all of it is to be had again, and used by others */
+	chain_make(0, 20000);
+	collect();
+	EXPECT(chain_is_whole(*mine, 20, 50));
+	EXPECT(chain_is_whole(in_tls, 30, 50));
+	EXPECT(rig_heap_is_whole());
+	return 0;
+}
+
+static __attribute__((noinline)) void pin_one(void)
+{
+	void *p = bw_alloc(100);
+
+	has.pinned = hide(p);
+	EXPECT(!bw_pin(p));
+}
+
+static __attribute__((noinline)) void have_all(struct node **mine)
+{
+	*mine = chain_make(20, 50);
+	in_tls = chain_make(30, 50);
+	has.in_data = chain_make(40, 50);
+	pin_one();
+}
+
+static void begin_others(pthread_t *t)
+{
+	WRITE_ONCE(let_go, 0);
+	nr_holding = 0;
+	EXPECT(!pthread_create(t, NULL, thread_holds, NULL));
+	if (bw_self())
+		EXPECT(!bw_go(g_holds, NULL));
+	while (READ_ONCE(nr_holding) < 2 + !!bw_self())
+		bw_self() ? bw_yield() : (void)usleep(100);
+}
+
+static void end_others(pthread_t t)
+{
+	bool g = bw_self();
+
+	WRITE_ONCE(let_go, 1);
+	if (g)
+		bw_block_begin();
+	pthread_join(t, NULL);
+	if (g)
+		bw_block_end();
+	bw_unpin((void *)(uintptr_t)~has.pinned);
+	in_tls = NULL;
+	has.in_data = NULL;
+}
+
+static int heirs_main(void *arg)
+{
+	struct node *mine = NULL;
+	pthread_t t;
+
+	memset(&has, 0, sizeof(has));
+	begin_others(&t);
+	have_all(&mine);
+	EXPECT(!(arg ? child_of_g : child)(looks_what_is_there, &mine));
+	end_others(t);
+	EXPECT(chain_is_whole(mine, 20, 50));
+	return 0;
+}
+
+static int heirs_of_g(void *arg)
+{
+	return heirs_main(&has);
+}
+
+static void *heirs_of_thread(void *arg)
+{
+	heirs_main(NULL);
+	return NULL;
+}
+
+static void what_its_own_thread_had_is_there_and_what_others_had_is_not(void)
+{
+	pthread_t t;
+
+	in_run(heirs_of_g);
+	EXPECT(!pthread_create(&t, NULL, heirs_of_thread, NULL));
+	pthread_join(t, NULL);
+	heirs_main(NULL);
+}
+
+static u32 over, nr_left;
+
+static void collects(void *arg)
+{
+	while (!READ_ONCE(over)) {
+		bw_gc();
+		bw_yield();
+	}
+	fetch_add_relaxed(&nr_left, (u32)-1);
+}
+
+/* Stores, new objects, frees, and spans that end while marking. */
+static void mutates(void *arg)
+{
+	struct node **slot = bw_alloc(64 * sizeof(*slot));
+	u64 seed = (uintptr_t)arg;
+	u32 i;
+
+	while (!READ_ONCE(over)) {
+		u64 r = rig_random(&seed);
+
+		bw_set(&slot[r % 64], chain_make(r >> 8, r >> 60));
+		bw_set(&slot[r >> 6 & 63], slot[r >> 12 & 63]);
+		if (!(r >> 20 & 15))
+			bw_free(bw_alloc(1 + (r >> 30) % 100000));
+		if (!(r >> 40 & 63))
+			bw_yield();
+	}
+	for (i = 0; i < 64; i++)
+		slot[i] = NULL;
+	fetch_add_relaxed(&nr_left, (u32)-1);
+}
+
+static bool begin_storm(void)
+{
+	WRITE_ONCE(over, 0);
+	WRITE_ONCE(nr_left, 3);
+	return EXPECT(!bw_go(collects, NULL)) &&
+	       EXPECT(!bw_go(mutates, (void *)1)) &&
+	       EXPECT(!bw_go(mutates, (void *)2));
+}
+
+static void end_storm(void)
+{
+	WRITE_ONCE(over, 1);
+	while (READ_ONCE(nr_left))
+		bw_yield();
+}
+
+static bool is_blank(struct bw_mspan *s, void *arg)
+{
+	const struct bw_mheap *h = arg;
+	u32 w;
+
+	if (!bw_kind_is_collected(s->kind))
+		return true;
+	for (w = 0; w < bw_mspan_words(s); w++)
+		if (!EXPECT(!READ_ONCE(bw_marks_of(&h->map, s)[w])))
+			return false;
+	return true;
+}
+
+/* Nothing is left of a cycle that was marking. */
+static void expect_blank(struct bw_mheap *h, bool was_marking)
+{
+	EXPECT(!READ_ONCE(h->gc.marking) && !READ_ONCE(bw_barrier_on));
+	EXPECT(h->gc.nr_caches <= 1);
+	EXPECT(!h->gc.caches || !h->gc.caches->nr_shades);
+	EXPECT(bw_list_is_empty(&h->gc.limbo));
+	if (was_marking)
+		bw_mheap_each_span(h, is_blank, h);
+}
+
+static int cycles_main(void *arg)
+{
+	struct node *mine = chain_make(7, 1000);
+	const struct node *kept = arg;
+	u32 i;
+
+	for (i = 0; i < 2; i++) {
+		chain_make(0, 5000);
+		collect();
+		EXPECT(chain_is_whole(mine, 7, 1000));
+		EXPECT(chain_is_whole(kept, 100, CHAIN));
+	}
+	return 0;
+}
+
+static int in_phase(void *arg)
+{
+	struct bw_mheap *h = bw_mheap();
+	bool marking = READ_ONCE(h->gc.marking);
+
+	if (marking)
+		fetch_add_relaxed(&said->marking, 1);
+	else if (READ_ONCE(h->gc.unswept))
+		fetch_add_relaxed(&said->unswept, 1);
+	else
+		fetch_add_relaxed(&said->neither, 1);
+	EXPECT(!bw_after_fork());
+	expect_blank(h, marking);
+	EXPECT(!bw_run(cycles_main, arg));
+	EXPECT(chain_is_whole(arg, 100, CHAIN));
+	EXPECT(rig_heap_is_whole());
+	return 0;
+}
+
+/* Until forks met what there is to be met: a cycle is never far. */
+static void fork_in_phases(struct node *kept, u32 nr)
+{
+	bool hybrid = bw_collector.mode == BW_GC_HYBRID;
+	u64 end = rig_now() + PATIENCE, seed = 3;
+	u32 i, spins;
+
+	for (i = 0; i < nr || (rig_now() < end && hybrid &&
+			       READ_ONCE(said->marking) < ENOUGH); i++) {
+		bool want = hybrid && i % 2;
+
+		spins = (u32)(rig_random(&seed) % 4096);
+		while (want ? !READ_ONCE(bw_barrier_on) : spins--)
+			if (!(spins % 64))
+				bw_yield();
+		if (!EXPECT(!child_of_g(in_phase, kept)))
+			break;
+	}
+	EXPECT(!hybrid || READ_ONCE(said->marking) >= ENOUGH);
+	printf("# %u forks while marking, %u while sweeping, %u else\n",
+	       said->marking, said->unswept, said->neither);
+}
+
+static int phases_main(void *arg)
+{
+	struct node *kept = chain_make(100, CHAIN);
+	bool deep = arg;
+
+	memset(said, 0, sizeof(*said));
+	if (begin_storm())
+		fork_in_phases(kept, deep ? 2 : FORKS);
+	end_storm();
+	EXPECT(chain_is_whole(kept, 100, CHAIN));
+	return 0;
+}
+
+static void whatever_the_parents_cycle_was_doing(void)
+{
+	in_run(phases_main);
+}
+
+static int phases_again(void *arg)
+{
+	struct node *const *kept = arg;
+
+	EXPECT(!bw_after_fork());
+	EXPECT(!bw_run(phases_main, arg));
+	EXPECT(chain_is_whole(*kept, 100, 1000));
+	return 0;
+}
+
+static int deep_main(void *arg)
+{
+	struct node *kept = chain_make(100, 1000);
+
+	if (begin_storm())
+		EXPECT(!child_of_g(phases_again, &kept));
+	end_storm();
+	return 0;
+}
+
+static void so_does_a_childs_child(void)
+{
+	in_run(deep_main);
+}
+
+/* The locks of what programs give to the collector: pins and weak references. */
+static void *gives(void *arg)
+{
+	void *p = bw_alloc(64);
+	u64 room[4] = { 0 };
+
+	fetch_add_relaxed(&nr_holding, 1);
+	while (!READ_ONCE(over)) {
+		struct bw_weak *w = bw_weak_make(p);
+
+		EXPECT(w && !bw_pin(p) && !bw_root_add(room, sizeof(room)));
+		bw_root_del(room);
+		bw_unpin(p);
+		bw_weak_free(w);
+	}
+	bw_keepalive(p);
+	return NULL;
+}
+
+static void finalized(void *obj, void *arg)
+{
+	fetch_add_relaxed(&said->final, 1);
+}
+
+static __attribute__((noinline)) void doomed(void)
+{
+	EXPECT(!bw_finalizer_set(bw_alloc(48), finalized, NULL));
+}
+
+static int gives_too(void *arg)
+{
+	void *p = bw_alloc(64);
+	struct bw_weak *w;
+
+	doomed();
+	EXPECT(!bw_pin(p));
+	w = bw_weak_make(p);
+	EXPECT(collect_until(&said->final, 1));
+	EXPECT(bw_weak_get(w) == p);
+	bw_unpin(p);
+	bw_weak_free(w);
+	return 0;
+}
+
+static int gives_in_child(void *arg)
+{
+	said->final = 0;
+	EXPECT(!bw_after_fork());
+	return bw_run(gives_too, NULL);
+}
+
+static void a_child_gives_and_takes_though_the_parents_threads_were_at_it(void)
+{
+	pthread_t t[2];
+	u32 i;
+
+	WRITE_ONCE(over, 0);
+	nr_holding = 0;
+	for (i = 0; i < 2; i++)
+		EXPECT(!pthread_create(&t[i], NULL, gives, NULL));
+	while (READ_ONCE(nr_holding) < 2)
+		usleep(100);
+	for (i = 0; i < FORKS; i++)
+		if (!EXPECT(!child(gives_in_child, NULL)))
+			break;
+	WRITE_ONCE(over, 1);
+	for (i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+}
+
+static void *has_objects(void *arg)
+{
+	EXPECT(bw_alloc(100));
+	fetch_add_relaxed(&nr_holding, 1);
+	while (!READ_ONCE(over))
+		usleep(1000);
+	return NULL;
+}
+
+static int comes_late(void *arg)
+{
+	pthread_t t;
+
+	nr_holding = 0;
+	WRITE_ONCE(over, 0);
+	EXPECT(!pthread_create(&t, NULL, has_objects, NULL));
+	while (!READ_ONCE(nr_holding))
+		usleep(100);
+	EXPECT(bw_after_fork() == -EBUSY);
+	WRITE_ONCE(over, 1);
+	pthread_join(t, NULL);
+	EXPECT(!bw_after_fork());
+	collect();
+	return 0;
+}
+
+static void a_thread_of_the_childs_that_nobody_knows_is_told(void)
+{
+	EXPECT(!child(comes_late, NULL));
+}
+
+static void all(void)
+{
+	TEST(a_child_collects_and_its_memory_goes_back);
+	TEST(what_its_own_thread_had_is_there_and_what_others_had_is_not);
+	TEST(whatever_the_parents_cycle_was_doing);
+	TEST(so_does_a_childs_child);
+	TEST(a_child_gives_and_takes_though_the_parents_threads_were_at_it);
+	TEST(a_thread_of_the_childs_that_nobody_knows_is_told);
+}
+
+int main(void)
+{
+	said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	EXPECT(said != MAP_FAILED);
+	return gc_tests_twice(all);
+}
