@@ -11,7 +11,7 @@ burrow's ratio to the best of the others, and peak memory (bench.py says how).
 import os
 import statistics
 
-from bench import Bench, environment, run, spread
+from bench import Bench, environment, one_cpu, run, spread
 
 SIZES = [8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16384, 32768]
 ROWS = ([f"pairs:{n}" for n in SIZES] + ["mixed:1024", "mixed:32768"] +
@@ -20,6 +20,7 @@ ROWS = ([f"pairs:{n}" for n in SIZES] + ["mixed:1024", "mixed:32768"] +
          for n in (16, 64, 512)] +
         ["grow:0", "grow:65536", "churn:1024", "churn:40000", "handover:64",
          "larson:500", "xmalloc:512"])
+THREADS = ("handover", "larson", "xmalloc")	# all others stay on one CPU
 LIBDIR = "/usr/lib/x86_64-linux-gnu"
 PEERS = {"mimalloc2": f"{LIBDIR}/libmimalloc.so.2.0",
          "jemalloc": f"{LIBDIR}/libjemalloc.so.2",
@@ -46,7 +47,8 @@ def allocators(burrow):
 def once(program, lib, row):
     more = {"LD_PRELOAD": lib} if lib else {}
     name, _, size = row.partition(":")
-    ns, kib = run([program, name, size or "64"], environment(**more)).split()
+    ns, kib = run([program, name, size or "64"], environment(**more),
+                  cpu=None if name in THREADS else one_cpu()).split()
     return float(ns), int(kib)
 
 

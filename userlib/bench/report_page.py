@@ -66,6 +66,8 @@ def of_machine(m):
             ("kernel", f"Linux {m.get('kernel')}, {m.get('machine')}"),
             ("burrow", m.get("burrow")), ("measured", m.get("time"))]
     rows += [tuple(peer.partition(": ")[::2]) for peer in m["peers"]]
+    if m["packages"]:
+        rows.append(("packages", ", ".join(m["packages"])))
     note = ""
     if m["loads"]:
         least, most = m["loads"]

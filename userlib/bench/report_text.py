@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """report_text: the results as plain text, for a terminal (report.py)."""
 import math
+import textwrap
 
 from parts import BY_NAME
 from results import (AHEAD, BEHIND, EVEN, OPEN, behind, comparisons, machine,
                      number, tally)
 
+LINE = 100
 WIDTH = 33		# of a bar, of which the middle is 1
 REACH = 3		# octaves to each side
 MOST = 20		# of what is behind; the page has all
@@ -48,10 +50,14 @@ def of_machine(m):
              f"{m.get('memory')}, Linux {m.get('kernel')}",
              f"burrow    {m.get('burrow')}, {m.get('time')}"]
     lines += [f"peer      {peer}" for peer in m["peers"]]
+    if m["packages"]:
+        lines += textwrap.wrap("packages  " + ", ".join(m["packages"]), LINE,
+                               subsequent_indent=" " * 10)
     if m["loads"]:
         least, most = m["loads"]
-        lines.append(f"load      {least:.1f} to {most:.1f}" +
-                     busy(most, m.get("cpus")))
+        lines += textwrap.wrap(f"load      {least:.1f} to {most:.1f}" +
+                               busy(most, m.get("cpus")), LINE,
+                               subsequent_indent=" " * 10)
     return lines
 
 
@@ -107,7 +113,7 @@ def of_plot(plot):
 def of_part(part):
     says = BY_NAME[part.name].says if part.name in BY_NAME else ""
     costs = comparisons([part])
-    lines = [f"{part.name}: {says}", f"  {counts(costs)}"]
+    lines = textwrap.wrap(f"{part.name}: {says}", LINE) + [f"  {counts(costs)}"]
     if not part.is_whole():
         lines.append(f"  NOT WHOLE: {part.cause()}")
     if part.rows:

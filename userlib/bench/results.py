@@ -14,7 +14,8 @@ row	bench, row, figure, unit, better ("less" or "more"), values (name -> list, o
 	first), ratio (name -> median, low, high, even; ours in units of its), goal;
 	ask: what the script was asked for; axis: (curve, what x is, x)
 plot	bench, row, figure, unit, kind ("time" or "tail"), points (name -> [x, y]...)
-end	part, whole (or cause: why it is not), seconds, load, command
+end	part, whole (or cause: why it is not), seconds, cpu-seconds, load, command,
+	packages (what is installed)
 
 *Costs.* A ratio is told as a cost: below 1 burrow needs less than the peer. Of figures
 of which more is better it is the inverse. ahead and behind: the whole middle half of
@@ -229,4 +230,6 @@ def machine(parts):
     loads += [p.end["load"][0] for p in parts if p.end and p.end.get("load")]
     last["loads"] = (min(loads), max(loads)) if loads else None
     last["peers"] = sorted({line for h in heads for line in h.get("peers", [])})
+    last["packages"] = sorted({name for p in parts if p.end
+                               for name in p.end.get("packages", [])})
     return last

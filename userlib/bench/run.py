@@ -18,6 +18,7 @@ again. OUT/bench/report.html is made of all that is there, and the same is print
 import hashlib
 import json
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -44,6 +45,29 @@ def version():
                               capture_output=True).stdout
         name += "-" + hashlib.sha256(diff).hexdigest()[:8]
     return name
+
+
+def versions():
+    """Of what is installed, of all that we may be measured beside or built by."""
+    names = ["gcc", "libc6"]
+    with open(os.path.join(HERE, "packages"), encoding="utf-8") as f:
+        for line in f:
+            names += line.partition("#")[0].strip().split("|")
+    try:
+        out = subprocess.run(
+            ["dpkg-query", "-W", "-f",
+             "${db:Status-Status} ${Package}=${Version}\n", *filter(None, names)],
+            capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return []
+    return [line.split(" ", 1)[1] for line in out.splitlines()
+            if line.startswith("installed ")]
+
+
+def cpu_of_children():
+    """Seconds, of those that have ended."""
+    use = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return use.ru_utime + use.ru_stime
 
 
 def clock(seconds):
@@ -167,7 +191,7 @@ class Run:
         for path in (partial, self.path(part, ".progress")):
             if os.path.exists(path):
                 os.unlink(path)
-        since = time.monotonic()
+        since, cpu = time.monotonic(), cpu_of_children()
         with open(log, "w", encoding="utf-8") as f:
             child = self.start(part, partial, f)
             try:
@@ -182,7 +206,8 @@ class Run:
         seconds = time.monotonic() - since
         end = {"part": part.name, "command": self.command(part),
                "quick": self.quick, "seconds": round(seconds, 1),
-               "load": list(os.getloadavg()), "whole": not child.returncode}
+               "cpu-seconds": round(cpu_of_children() - cpu, 1),
+               "packages": versions(), "load": list(os.getloadavg()), "whole": not child.returncode}
         if child.returncode:
             end["cause"] = cause_of(log, child.returncode)
         with open(partial, "a", encoding="utf-8") as f:

@@ -139,7 +139,7 @@ def what_came_from_results_is_escaped():
               "kind": "time", "points": {EVIL: [[1, 1]]}},
              {"bench": EVIL, "row": EVIL, "figure": "f", "unit": EVIL,
               "kind": "tail", "points": {EVIL: [[1, 1]]}},
-             end(whole=False, cause=EVIL, command=EVIL)]
+             end(whole=False, cause=EVIL, command=EVIL, packages=[EVIL])]
     page = report_page.page([part_of(*lines)])
     assert page.count("<script>") == 1, page.count("<script>")
     assert "alert('" not in page and "&quot;" in page
@@ -256,12 +256,14 @@ def only_what_is_not_whole_is_run_again():
     good = f"echo '{line}' > $1"
     with tempfile.TemporaryDirectory() as folder, \
          contextlib.redirect_stdout(io.StringIO()) as said:
-        first = FakeRun(folder, {"alloc": good, "gc": "echo no gcc; exit 3",
+        first = FakeRun(folder, {"alloc": good, "gc": good + "; echo no gcc; exit 3",
                                  "lang": good})
         assert [p.name for p in first.all()] == ["gc"]
         assert first.ran == ["alloc", "gc", "lang"]
         assert "FAILED" in said.getvalue() and \
             "status 3: no gcc" in said.getvalue()
+        kept = results.read_part(first.path(parts.BY_NAME["gc"]))
+        assert kept.heads and kept.cause() == "status 3: no gcc"
         again = FakeRun(folder, {"alloc": good, "gc": good, "lang": good})
         assert not again.all() and again.ran == ["gc"]
         again.fresh = True
