@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 WIDE, NARROW = 1280, 360
-PATIENCE = 400		# s for all of it: a machine may have other work
+PATIENCE = 1200		# s for all of it: a machine may have other work
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
