@@ -59,7 +59,7 @@
 #define BW_NR_SHADES	256U
 #define BW_TINY_BLOCK	16U
 #define BW_STASH_SLOTS	62U
-#define BW_STASH_BYTES	16384U	/* of slots in one */
+#define BW_STASH_BYTES	32768U	/* of slots in one */
 #define BW_ZERO_INLINE	256U	/* bytes */
 #define BW_NR_SHELVES	(BURROW_KIND_MANUAL * BURROW_NR_CLASSES)
 
