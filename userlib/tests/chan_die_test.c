@@ -13,6 +13,16 @@ static int sends_on_closed(void *arg)
 	return 0;
 }
 
+static int sends_a_word_on_closed(void *arg)
+{
+	struct bw_chan *c = bw_chan_make_bytes(sizeof(long), 2);
+
+	bw_chan_send(c, &(long){ 1 });
+	bw_chan_close(c);
+	bw_chan_send(c, &(long){ 2 });
+	return 0;
+}
+
 static void closer(void *arg)
 {
 	bw_chan_close(arg);
@@ -84,6 +94,8 @@ static void misuse_dies_with_the_right_line(void)
 		const char *says[3];
 	} rows[] = {
 		{ sends_on_closed, { "bw_chan_send() by G 1 'main' (",
+		  "on a channel that G 1 (", " closed" } },
+		{ sends_a_word_on_closed, { "bw_chan_send() by G 1 'main' (",
 		  "on a channel that G 1 (", " closed" } },
 		{ waits_to_send_and_it_is_closed, { "bw_chan_send() by G 1",
 		  " (closer", " closed" } },

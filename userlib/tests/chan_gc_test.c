@@ -150,6 +150,31 @@ static void each_way_of_a_pointer_is_noted_while_marking(void)
 		printf("# 0x%x %s\n", status, said);
 }
 
+static int run_places(void *arg)
+{
+	struct bw_chan *c[] = {
+		bw_chan_make_ptr(2), bw_chan_make_words(3, 2),
+		bw_chan_make(pair, 2),
+	};
+	char zeros[2 * sizeof(struct pair)] = { 0 };
+	struct pair p = { 0 };
+	u32 i;
+
+	memset(&p, 1, sizeof(p));
+	for (i = 0; i < ARRAY_SIZE(c); i++) {
+		bw_chan_send(c[i], &p);
+		EXPECT(memcmp(c[i]->buf, zeros, 2 * c[i]->size));
+		bw_chan_recv(c[i], &p);
+		EXPECT(!memcmp(c[i]->buf, zeros, 2 * c[i]->size));
+	}
+	return 0;
+}
+
+static void what_was_taken_is_not_kept_by_the_buffer(void)
+{
+	EXPECT(!run_it(run_places));
+}
+
 static struct bw_chan *known;
 
 /* A pointer to where an object begins keeps the one that ends there, too. */
@@ -250,5 +275,6 @@ int main(void)
 	TEST(what_is_on_its_way_is_found_by_the_collector);
 	TEST(each_way_of_a_pointer_is_noted_while_marking);
 	TEST(who_waits_in_a_channel_that_nobody_has_is_found);
+	TEST(what_was_taken_is_not_kept_by_the_buffer);
 	return tap_end();
 }

@@ -155,6 +155,13 @@ static int run_line(void *arg)
 	}
 	for (i = 0; i < IN_LINE; i++)
 		EXPECT(bw_chan_recv(line, &value) && value == i);
+	/* from a full buffer: who waits has a place at once */
+	line = bw_chan_make_bytes(sizeof(long), 1);
+	bw_chan_send(line, &i);
+	bw_go(line_sender, (void *)1);
+	rig_wait_waiters(line, &line->sendq, 1);
+	EXPECT(bw_chan_recv(line, &value) && value == i);
+	EXPECT(bw_chan_len(line) == 1);
 	/* the receivers may not have looked yet */
 	for (i = 0; i < IN_LINE; i++)
 		EXPECT(READ_ONCE(got_by[i]) == i);

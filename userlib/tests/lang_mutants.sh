@@ -15,6 +15,16 @@ mutants_begin "$1" "${2:-.}" ${BASE:-chan_test chan_history_test select_test \
 # Channels and select
 mutant 'who waits to receive when it is closed gets no zeros' chan_test \
 	lang/chan.c '/^static struct bw_waiter \*\*dismiss_locked/,/^}/s/bw_chan_zero(c, w->value);/;/'
+mutant 'a word goes into the buffer beside who waits for one' chan_test \
+	lang/chan.c '/^static inline bool put_at_once/,/^}/{s/READ_ONCE(c->recvq.first) ||//;s/ && !c->recvq.first//}'
+mutant 'a word is taken and who waits to send goes on waiting' chan_test \
+	lang/chan.c '/^static inline bool get_at_once/,/^}/{s/READ_ONCE(c->sendq.first) ||//;s/ && !c->sendq.first//}'
+mutant 'a word goes into a channel that is closed' chan_die_test \
+	lang/chan.c '/^static inline bool put_at_once/,/^}/s/!c->closed/1/'
+mutant 'a pointer goes at once though somebody marks' chan_gc_test \
+	lang/chan.c '/^static inline bool is_plain_locked/,/^}/s/return .*/return true;/'
+mutant 'a pointer that was taken stays in the buffer' chan_gc_test \
+	lang/chan.c '/^static inline bool get_at_once/,/^}/s/if (c->pointers)/if (0)/'
 mutant 'the first case that is ready is chosen' select_test \
 	lang/select.c 's/return nr_ready == 1 ||/return nr_ready == 1;/'
 mutant 'what was not ready at a quick look is not ready' chan_history_test \

@@ -43,6 +43,22 @@ static inline void bw_waiters_lock(u32 *word)
 	bw_waiters_lock_word(word);
 }
 
+/* Only if nobody has it: calls nobody. */
+static inline bool bw_waiters_trylock(u32 *word)
+{
+	u32 old = BW_LOCK_FREE;
+
+	bw_section_begin();
+	/* pairs with bw_waiters_unlock_word() */
+	if (unlikely(!try_cmpxchg_acquire(word, &old, BW_LOCK_HELD))) {
+		bw_section_end();
+		return false;
+	}
+	if (BW_DEBUG)
+		bw_lock_rank_push(BW_RANK_WAITERS);
+	return true;
+}
+
 static inline void bw_waiters_unlock(u32 *word)
 {
 	if (BW_DEBUG)
