@@ -35,11 +35,26 @@ TOP = os.path.dirname(os.path.dirname(HERE))
 LOOK = 0.5		# s between looks at how far a part is
 
 
+def digest(folders):
+    """Of all files there, where no git tells them apart."""
+    got = hashlib.sha256()
+    for folder in folders:
+        for where, subfolders, names in os.walk(folder):
+            subfolders.sort()
+            for name in sorted(names):
+                if not name.endswith(".pyc"):
+                    got.update(name.encode())
+                    with open(os.path.join(where, name), "rb") as f:
+                        got.update(f.read())
+    return got.hexdigest()[:12]
+
+
 def version():
     """Another one for other sources."""
     name = version_of(TOP)
     if not name:
-        return "unknown"
+        return "sources-" + digest(
+            os.path.join(TOP, folder) for folder in ("userlib", "kmod", "uapi"))
     if name.endswith("-dirty"):
         diff = subprocess.run(["git", "-C", TOP, "diff", "HEAD"], check=True,
                               capture_output=True).stdout

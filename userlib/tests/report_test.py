@@ -271,6 +271,16 @@ def only_what_is_not_whole_is_run_again():
         assert again.ran == ["gc", "alloc", "gc", "lang"]
 
 
+def other_sources_are_another_version():
+    with tempfile.TemporaryDirectory() as folder:
+        path, seen = os.path.join(folder, "a.c"), []
+        for text in ("1", "2", "1"):
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
+            seen.append(run.digest([folder]))
+    assert seen[0] == seen[2] != seen[1], seen
+
+
 def an_interruption_keeps_the_parts_that_are_done():
     line = json.dumps(head())
     with tempfile.TemporaryDirectory() as folder, \
