@@ -25,47 +25,61 @@ static struct bw_user_arena *arena_of(const struct bw_user *u, u32 page)
 			    struct bw_user_arena, core);
 }
 
-/* The bits of @page and of those behind it in its word, at most @npages. */
-static u64 *word_of(const struct bw_user *u, u32 page, u32 npages, u64 *mask,
-		    u32 *n)
-{
-	u32 bit = page % 64;
+/**
+ * struct bits - of pages side by side, in one word			[caller]
+ * @word:	of @filled
+ * @mask:	which
+ * @n:		how many
+ */
+struct bits {
+	u64 *word;
+	u64 mask;
+	u32 n;
+};
 
-	*n = min(64 - bit, npages);
-	*mask = (*n == 64 ? ~0ULL : (1ULL << *n) - 1) << bit;
-	return &arena_of(u, page)->filled[page % BURROW_ARENA_PAGES / 64];
+/* Those of @page and of the pages behind it in its word, at most @npages. */
+static struct bits bits_of(const struct bw_user *u, u32 page, u32 npages)
+{
+	u32 bit = page % 64, n = min(64 - bit, npages);
+
+	return (struct bits){
+		&arena_of(u, page)->filled[page % BURROW_ARENA_PAGES / 64],
+		(n == 64 ? ~0ULL : (1ULL << n) - 1) << bit, n,
+	};
 }
 
 void bw_filled_set_locked(struct bw_user *u, u32 page, u32 npages)
 {
-	u64 mask;
-	u32 n;
+	struct bits b;
 
-	for (; npages; page += n, npages -= n)
-		*word_of(u, page, npages, &mask, &n) |= mask;
+	for (; npages; page += b.n, npages -= b.n) {
+		b = bits_of(u, page, npages);
+		*b.word |= b.mask;
+	}
 }
 
 void bw_filled_clear_locked(struct bw_user *u, u32 page, u32 npages)
 {
-	u64 mask;
-	u32 n;
+	struct bits b;
 
-	for (; npages; page += n, npages -= n)
-		*word_of(u, page, npages, &mask, &n) &= ~mask;
+	for (; npages; page += b.n, npages -= b.n) {
+		b = bits_of(u, page, npages);
+		*b.word &= ~b.mask;
+	}
 }
 
 struct bw_missing bw_filled_missing_locked(const struct bw_user *u, u32 page,
 					   u32 npages)
 {
 	struct bw_missing m = { page, 0 };
-	u64 mask, none;
-	u32 n;
+	struct bits b;
+	u64 none;
 
-	for (; npages; page += n, npages -= n) {
-		none = ~*word_of(u, page, npages, &mask, &n) & mask;
+	for (; npages; page += b.n, npages -= b.n) {
+		b = bits_of(u, page, npages);
+		none = (~*b.word & b.mask) >> (page % 64);
 		if (!none)
 			continue;
-		none >>= page % 64;
 		if (!m.npages)
 			m.page = page + env_ctz(none);
 		m.npages = page + 64 - env_clz(none) - m.page;
