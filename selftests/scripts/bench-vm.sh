@@ -58,7 +58,7 @@ for p in $parts; do
 	*)		program=bench what=$p ;;
 	esac
 	[ $program = bench ] || make -s O="$out" "$out/static/$program" || exit 1
-	line="timeout=800 $env$out/static/$program $what"
+	line="timeout=1600 $env$out/static/$program $what"
 	if [ "$p" = wall ]; then
 		timed+=("$line")
 	else

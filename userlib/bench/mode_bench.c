@@ -24,6 +24,8 @@
 #include "mode_bench.h"
 
 #define MAX_ROUNDS	9U
+#define LEAST_ROUNDS	3U
+#define LONG_NS		60e9	/* of a row: then the least number of rounds will do */
 
 static const char *const modes[] = { "kernel", "user" };
 
@@ -105,20 +107,23 @@ static int tell(const struct row *r, const char *mode, const double *cost,
 static int measure(const struct row *r)
 {
 	unsigned int rounds = wall ? (quick ? 3 : 7) : (quick ? 2 : 3), i, k;
-	double cost[2][MAX_ROUNDS];
+	double cost[2][MAX_ROUNDS], from = now_ns();
 	int bad = 0;
 
 	/* by the clock one round warms up; instructions need none */
 	for (k = 0; wall && k < 2; k++)
 		once(r, modes[k]);
-	for (i = 0; i < rounds; i++)
+	for (i = 0; i < rounds; i++) {
+		if (wall && i >= LEAST_ROUNDS && now_ns() - from > LONG_NS)
+			break;
 		for (k = 0; k < 2; k++) {
 			unsigned int m = (i + k) % 2;
 
 			cost[m][i] = once(r, modes[m]);
 		}
+	}
 	for (k = 0; k < 2; k++)
-		bad |= tell(r, modes[k], cost[k], rounds);
+		bad |= tell(r, modes[k], cost[k], i);
 	return bad;
 }
 
