@@ -9,7 +9,7 @@ set -u
 
 . userlib/tests/mutants.sh
 mutants_begin "$1" "${2:-.}" ${BASE:-gc_root_test gc_rules_test gc_hybrid_test \
-	gc_special_test gc_test mark_test gc_pace_test gc_scavenge_test}
+	gc_special_test gc_test mark_test gc_pace_test gc_scavenge_test gc_fork_test}
 
 # Roots and stops
 mutant 'registered roots and static data are not looked at' gc_root_test \
@@ -80,6 +80,8 @@ mutant 'a weak reference outlives its object' gc_special_test \
 	gc/special.c '/^static void bury/,/^}/s/if (s->weak)/if (0)/'
 mutant 'who is needed by a finalizer is finalized with it' gc_special_test \
 	gc/special.c 's/bw_mark_children(m, object_of(s));//'
+mutant 'who is due is not kept until its finalizer has run' gc_special_test \
+	gc/special.c '/^void bw_special_dead/,/^}/s/i < all.nr_due; i++)/i < 0; i++)/'
 mutant 'a finalizer runs twice' gc_special_test \
 	gc/special.c '/^static void bury/,/^}/s/take_out(s);/if (!s->fn) take_out(s); else s->hidden ^= 0;/'
 mutant 'frees do not end weak references' gc_special_test \
@@ -102,5 +104,29 @@ mutant 'nobody is told that memory is idle' gc_scavenge_test \
 	heap/pageheap_release.c 's/BW_UP(memory_idle, h);/;/'
 mutant 'who puts a span gives memory back itself' gc_scavenge_test \
 	heap/pageheap_release.c 's/if (!READ_ONCE(h->gc.scavenger))/if (1)/'
+
+# Children of fork()
+mutant 'a child knows the marks of its parent' gc_fork_test \
+	heap/mcache_fork.c 's/if (torn->marking \&\& /if (0 \&\& /'
+mutant 'what ended while marking stays in limbo in a child' gc_fork_test \
+	heap/mcache_fork.c 's/bw_sweep_limbo(h);/;/'
+mutant 'spans of mcaches of others are never swept in a child' gc_fork_test \
+	heap/mcache_fork.c 's/if (s->cache != bw_mcache_survivor)/if (0)/'
+mutant 'a child has mcaches of others' gc_fork_test \
+	heap/mcache_fork.c 's/h->gc.caches = c;/;/; s/c->next = NULL;/;/'
+mutant 'what was noted in the parent is not forgotten in a child' gc_fork_test \
+	heap/mcache_fork.c 's/c->nr_shades = 0;/;/'
+mutant 'the barrier stays on in a child' gc_fork_test \
+	gc/start.c 's/bw_barrier_on = 0;/;/'
+mutant 'a child waits for markers of the parent' gc_fork_test \
+	gc/start.c 's/bw_gang_forked();/;/'
+mutant 'buffers of the parent are the child s' gc_fork_test \
+	gc/start.c '/^static void fork_child/,/^}/s/bw_work_init(.*/;/'
+mutant 'the stack of a child that was a G is not looked at' gc_fork_test \
+	sched/stop.c 's/bounds_of_slot(r);/;/'
+mutant 'the thread of a child is not looked at' gc_fork_test \
+	sched/fork.c 's/err = bw_implied_begin();/err = 0;/'
+mutant 'locks of others stay taken in a child' gc_fork_test \
+	gc/start.c '/lock(bw_special_lock/d; /reset(bw_special_lock/d; /(bw_root_lock/d'
 
 mutants_end

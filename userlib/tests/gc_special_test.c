@@ -245,6 +245,67 @@ static void misuse_is_a_message(void)
 	}
 }
 
+#define DUE	16U
+
+static u32 gate, nr_good;
+static u64 due_secret[DUE];
+
+/* Until the gate is open all of them are due, but for one. */
+static void final_at_gate(void *obj, void *arg)
+{
+	const struct node *n = obj;
+
+	while (!READ_ONCE(gate))
+		bw_yield();
+	if (n->id < DUE && n->sum == ~n->id && hide(n) == due_secret[n->id])
+		fetch_add_relaxed(&nr_good, 1);
+	/* pairs with collect_until() */
+	smp_store_release((u32 *)arg, *(u32 *)arg + 1);
+}
+
+static void due_maker(void *arg)
+{
+	struct node *n;
+	u32 i;
+
+	for (i = 0; i < DUE; i++) {
+		n = bw_new(node);
+		n->id = i;
+		n->sum = ~n->id;
+		due_secret[i] = hide(n);
+		EXPECT(!bw_finalizer_set(n, final_at_gate, &finals));
+	}
+	WRITE_ONCE(ready, 1);
+}
+
+/* Cycles come and go, and all that is free is taken by others. */
+static int due_main(void *arg)
+{
+	u32 i, k;
+
+	finals = 0;
+	ready = 0;
+	bw_go(due_maker, NULL);
+	while (!READ_ONCE(ready))
+		bw_yield();
+	for (i = 0; i < 3; i++) {
+		collect();
+		for (k = 0; k < DUE; k++)
+			EXPECT(is_there(due_secret[k]));
+		for (k = 0; k < 2000; k++)
+			bw_new(node)->id = ~0ULL;
+	}
+	WRITE_ONCE(gate, 1);
+	EXPECT(collect_until(&finals, DUE));
+	EXPECT(READ_ONCE(nr_good) == DUE);
+	return 0;
+}
+
+static void who_is_due_is_kept_until_the_finalizer_has_run(void)
+{
+	in_run(due_main);
+}
+
 int main(void)
 {
 	gc_as_usual();
@@ -253,6 +314,7 @@ int main(void)
 	TEST(misuse_is_a_message);
 	TEST(finalizers_run_once_and_who_is_needed_runs_later);
 	TEST(a_storm_of_finalizers_runs_each_once);
+	TEST(who_is_due_is_kept_until_the_finalizer_has_run);
 	TEST(weak_references_keep_nothing_and_end_with_their_object);
 	TEST(the_heap_is_whole_in_the_end);
 	return tap_end();

@@ -198,7 +198,7 @@ static int forks_main(void *arg)
 }
 
 /* Cycles come on their own meanwhile. */
-static void children_have_the_heap_of_a_moment_between_cycles(void)
+static void children_have_the_heap_of_one_moment(void)
 {
 	in_run(forks_main);
 }
@@ -240,7 +240,7 @@ int main(void)
 	TEST(what_nobody_can_reach_goes);
 	TEST(a_program_that_never_frees_does_not_grow);
 	TEST(many_change_what_they_have_and_find_it_again);
-	TEST(children_have_the_heap_of_a_moment_between_cycles);
+	TEST(children_have_the_heap_of_one_moment);
 	TEST(who_holds_the_collector_finds_nothing_in_its_hands);
 	TEST(the_heap_is_whole_in_the_end);
 	return tap_end();
