@@ -154,8 +154,11 @@ static __attribute__((noinline)) void each(struct each *e)
 	__builtin_unwind_init();
 	if (!bw_world_is_stopped())
 		bw_throw("stacks are looked at while the world runs");
-	/* all of it was published before we saw them at rest (O2) */
-	for (m = READ_ONCE(bw_sched.all_m); m; m = m->all)
+	/*
+	 * Pairs with m_get(): one may come into the list while all others are
+	 * at rest. What these have was published before we saw them so (O2).
+	 */
+	for (m = smp_load_acquire(&bw_sched.all_m); m; m = m->all)
 		/* pairs with bw_rest_join(): it may just begin */
 		if (smp_load_acquire(&m->rest.live) && !m->helper)
 			of_m(e, m, m == self ? bw_sp() : m->rest.sp);
