@@ -285,7 +285,7 @@ struct bw_missing bw_filled_missing_locked(const struct bw_user *u, u32 page,
 void bw_filled_set_locked(struct bw_user *u, u32 page, u32 npages);
 void bw_filled_clear_locked(struct bw_user *u, u32 page, u32 npages);
 /* No page is: fork() has all frames shared. No call is under way. */
-void bw_filled_forget(struct bw_user *u);
+void bw_filled_forget_locked(struct bw_user *u);
 /* Does Q2 hold. */
 bool bw_filled_are_good_locked(const struct bw_user *u);
 

@@ -87,7 +87,7 @@ struct bw_missing bw_filled_missing_locked(const struct bw_user *u, u32 page,
 	return m;
 }
 
-void bw_filled_forget(struct bw_user *u)
+void bw_filled_forget_locked(struct bw_user *u)
 {
 	u32 i;
 

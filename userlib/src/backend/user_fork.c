@@ -95,8 +95,13 @@ static void prepare(struct bw_user *u)
 	u32 nr = nr_to_copy(&u->core);
 	u64 *copy;
 
-	/* who writes first gets a frame of his own: whoever populates writes */
-	bw_filled_forget(u);
+	/*
+	 * Who writes first gets a frame of his own: whoever populates writes.
+	 * The gate does not hold those who only look (bw_heap_check()).
+	 */
+	bw_lock(&u->pages);
+	bw_filled_forget_locked(u);
+	bw_unlock(&u->pages);
 	u->copied = nr;
 	u->copy = NULL;
 	if (!nr)
