@@ -8,7 +8,7 @@
 
 #define NR_THREADS	4
 /* in a guest each is a call, and a shootdown between two emulated CPUs */
-#define NR_OPS		(rig_is_kernel_mode() ? 600U : 4000U)
+#define NR_OPS		(rig_is_kernel_mode() ? 300U : 4000U)
 #define HELD		24
 
 static struct bw_heap *heap;
@@ -189,7 +189,7 @@ static void lookups_while_spans_come_and_go_find_only_true_spans(void)
 	run(true);
 }
 
-#define CHURN		(rig_is_kernel_mode() ? 500U : 3000U)
+#define CHURN		(rig_is_kernel_mode() ? 300U : 3000U)
 #define CHURN_PAGES	2
 
 static void *churn(void *arg)
