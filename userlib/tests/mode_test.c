@@ -370,6 +370,25 @@ static void a_fallback_is_told_once_to_who_wants_to_hear(void)
 	EXPECT(strstr(said, "user mode, window of 256 MiB"));
 }
 
+static void say_much(void *arg)
+{
+	u32 i;
+
+	dprintf(STDERR_FILENO, "the beginning\n");
+	for (i = 0; i < 1000; i++)
+		dprintf(STDERR_FILENO, "line %u of what is in between\n", i);
+	dprintf(STDERR_FILENO, "the end\n");
+}
+
+static void of_a_child_that_says_much_the_beginning_and_the_end_are_kept(void)
+{
+	char said[500];
+
+	EXPECT(!rig_child(say_much, NULL, said, sizeof(said)));
+	EXPECT(!strncmp(said, "the beginning\nline 0 ", 21));
+	EXPECT(strstr(said, "line 999 of what is in between\nthe end\n"));
+}
+
 int main(void)
 {
 	TEST(without_a_device_the_module_is_said_to_be_missing);
@@ -384,5 +403,6 @@ int main(void)
 	TEST(a_child_for_which_the_module_had_no_memory_is_told);
 	TEST(a_child_sets_a_heap_up_where_there_was_nothing_to_clone);
 	TEST(a_fallback_is_told_once_to_who_wants_to_hear);
+	TEST(of_a_child_that_says_much_the_beginning_and_the_end_are_kept);
 	return tap_end();
 }

@@ -106,15 +106,33 @@ static inline u64 rig_random(u64 *state)
 }
 
 /*
+ * All that comes from @fd until its end. Where it is more than @said takes, the
+ * middle is left out: who says each second that it still waits may have more to say.
+ */
+static inline void rig_read(int fd, char *said, size_t size)
+{
+	size_t half = size / 2, len = 0, gone;
+	ssize_t n;
+
+	while ((n = read(fd, said + len, size - 1 - len)) > 0) {
+		len += (size_t)n;
+		if (len + 1 < size)
+			continue;
+		gone = (len - half + 1) / 2;
+		len -= gone;
+		memmove(said + half, said + half + gone, len - half);
+	}
+	said[len] = '\0';
+}
+
+/*
  * Runs @fn in a child; its wait status, and in @said what it wrote to standard
- * error.
+ * error: rig_read().
  */
 static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
 			    size_t size)
 {
 	int fd[2], status = -1;
-	size_t len = 0;
-	ssize_t n;
 	pid_t pid;
 
 	fflush(stdout);
@@ -136,10 +154,7 @@ static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
 		_exit(tap_bad_here != 0);
 	}
 	close(fd[1]);
-	while (len + 1 < size && (n = read(fd[0], said + len,
-					   size - 1 - len)) > 0)
-		len += (size_t)n;
-	said[len] = '\0';
+	rig_read(fd[0], said, size);
 	close(fd[0]);
 	waitpid(pid, &status, 0);
 	return status;
