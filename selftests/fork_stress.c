@@ -4,10 +4,28 @@
  * them.
  */
 #include <pthread.h>
+#include <time.h>
 
 #include "fork.h"
 
 #define THREADS		4
+
+/*
+ * Forks are many where they are quick. Where each takes seconds, on a debug kernel
+ * beside other work, ENOUGH of them will do after so long.
+ */
+#define ENOUGH		8
+#define ENOUGH_SECONDS	15
+
+static time_t is_over_at(void)
+{
+	return time(NULL) + ENOUGH_SECONDS;
+}
+
+static bool is_over(time_t at, unsigned int done)
+{
+	return done >= ENOUGH && time(NULL) > at;
+}
 
 FIXTURE(scene) {
 	struct scene s;
@@ -43,9 +61,10 @@ static int child_works(void *arg)
 
 TEST_F(scene, a_hundred_forks_leave_nothing_behind)
 {
+	time_t over = is_over_at();
 	int i;
 
-	for (i = 0; i < FORKS; i++) {
+	for (i = 0; i < FORKS && !is_over(over, i); i++) {
 		ASSERT_EQ(CHILD_OK, child_run(child_works, &self->s));
 		ASSERT_EQ(self->before, total_frames(&self->s.h));
 		/* sometimes the parent's frames are new ones next time */
@@ -86,10 +105,11 @@ static int child_works_on(void *arg)
 
 TEST_F(scene, children_killed_anywhere_leave_nothing_behind)
 {
+	time_t over = is_over_at();
 	unsigned int seed = 1;
 	int i;
 
-	for (i = 0; i < FORKS; i++) {
+	for (i = 0; i < FORKS && !is_over(over, i); i++) {
 		int left = rand_r(&seed) % 40, pipes[2];
 		struct endless e = { .s = &self->s };
 		char byte;
@@ -229,6 +249,7 @@ static int writers_make(struct writers *all)
 
 TEST(children_of_a_process_that_goes_on_writing_see_whole_frames)
 {
+	time_t over = is_over_at();
 	pthread_t thread[THREADS];
 	static struct writers all;
 	int i;
@@ -237,7 +258,7 @@ TEST(children_of_a_process_that_goes_on_writing_see_whole_frames)
 	for (i = 0; i < THREADS; i++)
 		ASSERT_EQ(0, pthread_create(&thread[i], NULL, writer_run,
 					    &all.w[i]));
-	for (i = 0; i < SNAPSHOTS; i++)
+	for (i = 0; i < SNAPSHOTS && !is_over(over, i); i++)
 		EXPECT_EQ(CHILD_OK, child_run(child_sees_a_snapshot, &all));
 	__atomic_store_n(&all.stop, 1, __ATOMIC_RELAXED);
 	for (i = 0; i < THREADS; i++)
@@ -342,10 +363,11 @@ static bool race_counts_are(const struct race *r, __u64 want)
 TEST_F(scene, threads_that_write_one_frame_when_the_child_is_gone_lose_nothing)
 {
 	struct race race = { .p = self->s.h.window };
+	time_t over = is_over_at();
 	unsigned int i;
 
 	memset(race.p, 0, RACE_FRAMES * FRAME_SIZE);
-	for (i = 0; i < RACES; i++) {
+	for (i = 0; i < RACES && !is_over(over, i); i++) {
 		ASSERT_EQ(CHILD_OK, child_run(child_ends, NULL));
 		ASSERT_EQ(0, race_run(&race));
 		ASSERT_TRUE(race_counts_are(&race, (i + 1) * RACE_COUNTS));
@@ -356,10 +378,11 @@ TEST_F(scene, threads_that_write_one_frame_when_the_child_is_gone_lose_nothing)
 TEST_F(scene, threads_that_write_one_frame_while_the_child_is_there_lose_nothing)
 {
 	struct race race = { .p = self->s.h.window };
+	time_t over = is_over_at();
 	unsigned int i;
 
 	memset(race.p, 0, RACE_FRAMES * FRAME_SIZE);
-	for (i = 0; i < RACES; i++) {
+	for (i = 0; i < RACES && !is_over(over, i); i++) {
 		struct turns t;
 		pid_t pid;
 
@@ -464,13 +487,14 @@ static int child_looks_and_frees(void *arg)
 TEST_F(scene, forks_while_frames_come_and_go_are_whole)
 {
 	struct churn churn = { .s = &self->s };
+	time_t over = is_over_at();
 	pthread_t spans, shrinker;
 	int i;
 
 	ASSERT_EQ(0, param_set("reclaim_delay_us", DELAY_US));
 	ASSERT_EQ(0, pthread_create(&spans, NULL, spans_churn, &churn));
 	ASSERT_EQ(0, pthread_create(&shrinker, NULL, shrinker_churn, &churn));
-	for (i = 0; i < FORKS; i++)
+	for (i = 0; i < FORKS && !is_over(over, i); i++)
 		EXPECT_EQ(CHILD_OK, child_run(child_looks_and_frees, &self->s));
 	__atomic_store_n(&churn.stop, 1, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(spans, NULL));
