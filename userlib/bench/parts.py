@@ -29,7 +29,7 @@ PARTS = [
     Part("alloc", "bench-alloc", "BENCH_ALLOC",
          "bw_alloc() and bw_free(), and objects that are left to the collector, "
          "beside Go's new, bdwgc and mimalloc.",
-         "pairs:64 ring:64 ring:1024 bulk-order:64 bulk-random:64", (20, 600)),
+         "pairs:64 ring:64 bulk-order:64 bulk-random:64", (15, 600)),
     Part("malloc", "bench-malloc", "BENCH_MALLOC",
          "malloc() and free() of a preloaded libburrow-malloc beside glibc, "
          "mimalloc, jemalloc and tcmalloc.",
