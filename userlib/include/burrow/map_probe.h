@@ -188,6 +188,7 @@ struct bw_map_table {
  * @value_size:	bytes of it							[const]
  * @nr:		keys
  * @only:	the only table, twice: a hash cannot be shifted by all its bits
+ * @spare:	the next directory, where this one is long, or NULL
  * @slot:	a slot's pointers, or NULL: tables have none, or all may be	[const]
  * @type:	what it is of							[const]
  */
@@ -208,6 +209,7 @@ struct bw_map {
 	size_t nr;
 	struct bw_map_table *only;
 	struct bw_map_table *only_too;
+	struct bw_map_table **spare;
 	struct bw_type *slot;
 	const struct bw_map_type *type;
 };

@@ -256,18 +256,35 @@ static int replace(struct bw_map *m, u64 h, struct bw_map_table *t, u32 slots)
 	return 0;
 }
 
-/* Two words for each. The new ones are stored before anybody knows them. */
+#define LONG_DIR	16U		/* words */
+
+/*
+ * Pages of a new object come from the system: those of a long directory are not to come
+ * in the one insert that fills it as well. An insert that splits a table has it made,
+ * long before; without memory it is made when it is needed.
+ */
+static void dir_prepare(struct bw_map *m)
+{
+	if (m->dir_mask + 1 >= LONG_DIR && !m->spare)
+		bw_set(&m->spare, bw_alloc_array(2 * ((size_t)m->dir_mask + 1),
+						 sizeof(*m->spare)));
+}
+
+/* Two words for each. The new ones are stored before the map has them as @dir. */
 static int dir_double(struct bw_map *m)
 {
 	size_t words = (size_t)m->dir_mask + 1, i;
-	struct bw_map_table **old = m->dir;
-	struct bw_map_table **dir = bw_alloc_array(2 * words, sizeof(*dir));
+	struct bw_map_table **old = m->dir, **dir = m->spare;
 
 	if (!dir)
+		dir = bw_alloc_array(2 * words, sizeof(*dir));
+	if (!dir)
 		return -ENOMEM;
+	/* plain: while marking is under way the barrier below shows it @old */
 	for (i = 0; i < 2 * words; i++)
 		dir[i] = old[i / 2];
 	bw_set(&m->dir, dir);
+	bw_set(&m->spare, NULL);
 	m->dir_mask = (u32)(2 * words - 1);
 	m->depth++;
 	m->shift = 64 - m->depth;
@@ -284,6 +301,8 @@ static int split(struct bw_map *m, u64 h, struct bw_map_table *t)
 {
 	struct bw_map_table *a, *b;
 
+	if (t->depth < m->depth)
+		dir_prepare(m);
 	a = bw_map_table_make(m, bw_map_slots(t), t->depth + 1);
 	if (!a)
 		return -ENOMEM;

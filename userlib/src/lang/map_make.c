@@ -5,7 +5,8 @@
 
 #define TABLE_MAX	32768U		/* bytes: a slot of the largest class */
 
-BW_TYPE(map, struct bw_map, dir, only, only_too, slot);
+BW_TYPE(map, struct bw_map, dir, only, only_too, spare,
+	slot);
 
 static void part_check(const struct bw_map_part *p)
 {
