@@ -121,16 +121,30 @@ func appendOnce(n int) float64 {
 	return (cpu() - t) / float64(len(s))
 }
 
-func worst(name string, in []uint64, now func() float64) {
+func worst(name string, in []uint64, floor bool, now func() float64) {
 	m := make(map[uint64]uint64)
-	was, most := now(), 0.0
+	slowest := make([]float64, 64)
+	was := now()
 	for i, k := range in {
-		m[k] = uint64(i)
+		if floor {
+			sum += k
+		} else {
+			m[k] = uint64(i)
+		}
 		t := now()
-		most = max(most, t-was)
+		if t-was > slowest[63] {
+			at := 63
+			for ; at > 0 && slowest[at-1] < t-was; at-- {
+				slowest[at] = slowest[at-1]
+			}
+			slowest[at] = t - was
+		}
 		was = t
 	}
-	fmt.Printf("%s %.0f\n", name, most)
+	fmt.Printf("%s %.0f\n", name, slowest[0])
+	if len(in)/1000000 < 64 {
+		fmt.Printf("%s-1e-6 %.0f\n", name, slowest[len(in)/1000000])
+	}
 }
 
 func main() {
@@ -146,11 +160,15 @@ func main() {
 	switch os.Args[1] {
 	case "worst":
 		start := time.Now()
-		worst("worst-clock", in, func() float64 {
+		mono := func() float64 {
 			return float64(time.Since(start).Nanoseconds())
-		})
+		}
+		worst("clock", in, false, mono)
+		worst("clock-floor", in, true, mono)
 		runtime.LockOSThread()
-		worst("worst-cpu", in, func() float64 { return clock(3) })
+		own := func() float64 { return clock(3) }
+		worst("cpu", in, false, own)
+		worst("cpu-floor", in, true, own)
 	case "u64":
 		run(in, look, other)
 	default:

@@ -4,7 +4,10 @@
  * map_bench.go has the same.
  *
  *	PROGRAM u64|string N	a line each: what, nanoseconds of CPU time for each key
- *	PROGRAM worst N		the slowest insert of words, by the clock and of CPU time
+ *	PROGRAM worst N		inserts of words: the slowest, and the one that 1 of a
+ *				million is slower than; by the clock and in CPU time; and
+ *				*floor*, the same loop without a map, which has all that
+ *				others do to the thread
  *	PROGRAM append N	words appended to a slice one by one, each
  *
  *	insert	N keys that are not there, into a new map
@@ -50,6 +53,33 @@ static inline uint64_t key_of(uint64_t i)
 	i = (i ^ i >> 30) * 0xbf58476d1ce4e5b9ULL;
 	i = (i ^ i >> 27) * 0x94d049bb133111ebULL;
 	return i ^ i >> 31;
+}
+
+#define SLOWEST		64
+
+/* The slowest of so many steps, slowest first. */
+struct slowest {
+	double ns[SLOWEST];
+};
+
+static inline void slowest_add(struct slowest *s, double ns)
+{
+	int i;
+
+	if (ns <= s->ns[SLOWEST - 1])
+		return;
+	for (i = SLOWEST - 1; i > 0 && s->ns[i - 1] < ns; i--)
+		s->ns[i] = s->ns[i - 1];
+	s->ns[i] = ns;
+}
+
+static inline void slowest_tell(const struct slowest *s, const char *what, size_t n)
+{
+	size_t of_million = n / 1000000;
+
+	printf("%s %.0f\n", what, s->ns[0]);
+	if (of_million < SLOWEST)
+		printf("%s-1e-6 %.0f\n", what, s->ns[of_million]);
 }
 
 struct text {
