@@ -5,8 +5,8 @@
  */
 #include "burrow.h"
 #include "chan_rig.h"
-#include "heap/mcache.h"
 #include "node_rig.h"
+#include "note_rig.h"
 
 static char said[8000];
 
@@ -83,19 +83,6 @@ static void what_is_on_its_way_is_found_by_the_collector(void)
 	rig_both_collectors(nodes_child);
 }
 
-/* The calling thread's notes for the collector have @p; they are dropped. */
-static bool is_noted(const void *p)
-{
-	struct bw_mcache *c = bw_mcache_attach();
-	bool there = false;
-	u32 i;
-
-	for (i = 0; i < c->nr_shades; i++)
-		there |= c->shade[i] == (u64)(uintptr_t)p;
-	c->nr_shades = 0;
-	return there;
-}
-
 static void receives_one(void *arg)
 {
 	struct pair got;
@@ -103,7 +90,6 @@ static void receives_one(void *arg)
 	bw_chan_recv(arg, &got);
 }
 
-/* A collector that never comes: what would be noted for it while it marks? */
 static int run_notes(void *arg)
 {
 	struct bw_chan *c[] = {
@@ -113,7 +99,6 @@ static int run_notes(void *arg)
 	struct pair p = { node_new(1), 5, node_new(2) }, got;
 	u32 i;
 
-	__atomic_store_n(&bw_barrier_on, 1, __ATOMIC_SEQ_CST);
 	for (i = 0; i < ARRAY_SIZE(c); i++) {
 		is_noted(NULL);
 		bw_chan_send(c[i], &p);
@@ -131,23 +116,12 @@ static int run_notes(void *arg)
 		bw_chan_send(c[i], &p);
 		EXPECT(is_noted(p.a));
 	}
-	__atomic_store_n(&bw_barrier_on, 0, __ATOMIC_SEQ_CST);
 	return 0;
-}
-
-static void notes_child(void *arg)
-{
-	setenv("BURROW_PROCS", "1", 1);
-	setenv("BURROW_GC", "off", 1);
-	run_it(run_notes);
 }
 
 static void each_way_of_a_pointer_is_noted_while_marking(void)
 {
-	int status = rig_child(notes_child, NULL, said, sizeof(said));
-
-	if (!EXPECT(!status))
-		printf("# 0x%x %s\n", status, said);
+	while_marking(run_notes);
 }
 
 static int run_places(void *arg)

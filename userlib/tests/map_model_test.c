@@ -6,6 +6,7 @@
  */
 #include "map_rig.h"
 #include "node_rig.h"
+#include "note_rig.h"
 
 #define KEYS	4000U			/* that there may be */
 #define ROUNDS	(RIG_SLOW ? 2U : 12U)
@@ -180,6 +181,9 @@ static const struct bw_map_type by_node = BW_MAP(BW_POINTER, BW_U64);
 static const struct bw_map_type texts = BW_MAP(BW_STRING, BW_POINTER);
 static const struct bw_map_type pointers = BW_MAP(BW_U64, BW_POINTER);
 static const struct bw_map_type huges = BW_MAP(BW_U64, BW_OF(huge));
+/* One table, however many there are. */
+static const struct bw_map_type one_table =
+	BW_MAP_OWN(BW_U64, BW_OF(huge), rig_hash_worst, rig_equal_word);
 
 #define ALIVE	(RIG_SLOW ? 150U : 2000U)
 
@@ -236,6 +240,15 @@ static void huge_put(struct bw_map *m, u64 i)
 	h->fill[599] = i;
 }
 
+static void one_table_put(struct bw_map *m, u64 i)
+{
+	u64 key = i % 100;
+	struct huge *h = bw_map_at(m, &key, NULL);
+
+	bw_set(&h->a, node_new(key));
+	h->fill[599] = i;
+}
+
 #define MOVED	(RIG_SLOW ? 500U : 20000U)
 #define PASSES	(RIG_SLOW ? 4U : 20U)
 
@@ -286,9 +299,10 @@ static void all_good(struct bw_map *const *m, u64 i)
 	bw_map_each(it, m[2])
 		EXPECT(node_is_good(*(struct node *const *)it.key,
 				    *(u64 *)it.value));
-	bw_map_each(it, m[3])
-		EXPECT(node_is_good(((struct huge *)it.value)->a,
-				    *(const u64 *)it.key));
+	for (k = 3; k < 5; k++)
+		bw_map_each(it, m[k])
+			EXPECT(node_is_good(((struct huge *)it.value)->a,
+					    *(const u64 *)it.key));
 }
 
 static void old_ones_go(struct bw_map *const *m, u64 i)
@@ -313,6 +327,7 @@ static int run_nodes(void *arg)
 	struct bw_map *m[] = {
 		bw_map_make(&wides, 0), bw_map_make(&texts, 0),
 		bw_map_make(&by_node, 0), bw_map_make(&huges, 0),
+		bw_map_make(&one_table, 0),
 	};
 	u64 i;
 
@@ -321,11 +336,12 @@ static int run_nodes(void *arg)
 		text_put(m[1], i);
 		by_node_put(m[2], i);
 		huge_put(m[3], i);
+		one_table_put(m[4], i);
 		old_ones_go(m, i);
 		if (i % (ALIVE / 2) == ALIVE / 4)
 			all_good(m, i);
 	}
-	for (i = 0; i < 4; i++)
+	for (i = 0; i < 5; i++)
 		EXPECT(!bw_map_check(m[i]));
 	return 0;
 }
@@ -360,6 +376,43 @@ static void what_a_map_has_is_found_by_the_collector(void)
 		if (!EXPECT(!rig_child(nodes_child, (void *)options[i], said,
 				       sizeof(said))))
 			printf("# row %u: %s\n", i, said);
+}
+
+/* What is put, replaced, removed and cleared; and what a map that grows leaves. */
+static int run_notes(void *arg)
+{
+	struct bw_map *m = bw_map_make(&by_node, 0), *p = bw_map_make(&pointers, 0);
+	struct node *a = node_new(1), *b = node_new(2);
+	struct bw_map_table *was;
+	u64 i;
+
+	is_noted(NULL);
+	i = 1;
+	EXPECT(!bw_map_put(m, &a, &i) && is_noted(a));
+	EXPECT(bw_map_del(m, &a) && is_noted(a));
+	EXPECT(!bw_map_put(m, &a, &i) && is_noted(a));
+	bw_map_clear(m);
+	EXPECT(is_noted(a));
+	EXPECT(!bw_map_put(p, &i, &a) && is_noted(a));
+	EXPECT(!bw_map_put(p, &i, &b) && are_noted(a, b));
+	was = p->only;
+	for (i = 2; p->only == was; i++)
+		EXPECT(!bw_map_put(p, &i, &a));
+	EXPECT(are_noted(was, p->only));
+	EXPECT(bw_map_del_u64(p, 1) && is_noted(b));
+	for (; !p->depth; i++) {
+		was = p->only;
+		is_noted(NULL);
+		EXPECT(!bw_map_put(p, &i, &a));
+	}
+	EXPECT(has_noted(bw_mcache_attach(), p->dir[1]));
+	EXPECT(are_noted(was, p->dir));
+	return 0;
+}
+
+static void each_pointer_that_a_map_stores_is_noted_while_marking(void)
+{
+	while_marking(run_notes);
 }
 
 static const struct bw_map_type shared_type = BW_MAP(BW_U64, BW_U64);
@@ -406,6 +459,7 @@ int main(void)
 	seed = tap_seed(20261121);
 	/* in children, so before this process has a run */
 	TEST(what_a_map_has_is_found_by_the_collector);
+	TEST(each_pointer_that_a_map_stores_is_noted_while_marking);
 	/* before a collection that began without a run may go on into one */
 	TEST(any_number_of_gs_reads_and_iterates);
 	TEST(a_map_does_what_a_naive_one_does);

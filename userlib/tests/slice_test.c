@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* Slices: growth, parts, bounds, and elements that point to objects. */
 #include "gc_rig.h"
+#include "note_rig.h"
 #include "sched_rig.h"
 
 static char said[2000];
@@ -156,6 +157,50 @@ static void what_elements_point_to_is_found_by_the_collector(void)
 			printf("# %s: %s\n", i ? "hybrid" : "plain", said);
 }
 
+/* A slice that is in an object: its own pointer is one, too. */
+static int run_notes(void *arg)
+{
+	struct node *n[6], *more[2];
+	struct nodes *p = bw_alloc(sizeof(*p)), from = { n, 2, 2 };
+	struct structs *s = bw_alloc(sizeof(*s));
+	struct node **was;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(n); i++)
+		n[i] = node_new(i);
+	is_noted(NULL);
+	EXPECT(!bw_slice_make_ptr(p, 2, 2));
+	EXPECT(is_noted(p->ptr));
+	bw_slice_copy_ptr(*p, from);
+	EXPECT(are_noted(n[0], n[1]));
+	from.ptr = n + 2;
+	bw_slice_copy_ptr(*p, from);
+	EXPECT(are_noted(n[0], n[3]));
+	was = p->ptr;
+	EXPECT(!bw_append_ptr(p, n[4]) && p->ptr != was);
+	EXPECT(has_noted(bw_mcache_attach(), n[2]) &&
+	       has_noted(bw_mcache_attach(), n[4]));
+	EXPECT(are_noted(was, p->ptr));
+	bw_slice_clear_ptr(*p);
+	EXPECT(are_noted(n[3], n[4]));
+	more[0] = n[0];
+	more[1] = n[5];
+	EXPECT(!bw_append_many_ptr(p, more, 2));
+	EXPECT(are_noted(n[0], n[5]));
+	n[0]->next = n[1];
+	n[0]->other = n[2];
+	EXPECT(!bw_append_of(node, s, n[0]));
+	EXPECT(are_noted(n[1], n[2]));
+	bw_slice_clear_of(node, *s);
+	EXPECT(are_noted(n[1], n[2]));
+	return 0;
+}
+
+static void each_pointer_that_a_slice_stores_is_noted_while_marking(void)
+{
+	while_marking(run_notes);
+}
+
 static void reads_beyond(void *arg)
 {
 	struct longs s = { 0 };
@@ -215,6 +260,7 @@ int main(void)
 {
 	setenv("BURROW_PROCS", "2", 1);
 	TEST(what_elements_point_to_is_found_by_the_collector);
+	TEST(each_pointer_that_a_slice_stores_is_noted_while_marking);
 	TEST(what_is_out_of_bounds_dies_with_the_right_line);
 	TEST(what_is_appended_is_there_in_order);
 	TEST(capacity_grows_as_gos);
