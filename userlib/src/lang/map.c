@@ -54,21 +54,54 @@ void *bw_map_get(const struct bw_map *m, const void *key)
 	}
 }
 
+static char *look(const struct bw_map *m, const void *key,
+		  const struct bw_map_table *t, u32 window, u8 tag, u32 *at)
+{
+	switch (m->kind) {
+	case BW_KEY_U64:
+		return bw_map_look(m, BW_KEY_U64, key, t, window, tag, at);
+	case BW_KEY_STRING:
+		return bw_map_look(m, BW_KEY_STRING, key, t, window, tag, at);
+	case BW_KEY_OWN:
+		return bw_map_look(m, BW_KEY_OWN, key, t, window, tag, at);
+	default:
+		return bw_map_look(m, BW_KEY_BYTES, key, t, window, tag, at);
+	}
+}
+
+char *bw_map_probe_far(const struct bw_map *m, const void *key, u64 h,
+		       struct bw_map_place *p)
+{
+	const struct bw_map_table *t = p->table;
+	u32 window = bw_map_first(h, t->mask), room, step;
+	char *slot;
+
+	/* where there was room in the first, it is what was deleted */
+	room = bw_map_room_at(t, window);
+	for (step = 1; step <= t->mask; step++) {
+		window = (window + step) & t->mask;
+		slot = look(m, key, t, window, bw_tag(h), &p->at);
+		if (slot)
+			return slot;
+		if (room == BW_MAP_NOWHERE)
+			room = bw_map_room_at(t, window);
+		if (bw_window_empty(bw_map_window(t, window)))
+			break;
+	}
+	p->at = room;
+	return NULL;
+}
+
 char *bw_map_find_any(const struct bw_map *m, const void *key)
 {
 	u64 h = bw_map_hash(m, key);
-	struct bw_map_place p;
+	struct bw_map_place p = { .table = bw_map_table_at(m, h) };
+	u32 window = bw_map_first(h, p.table->mask);
+	char *slot = look(m, key, p.table, window, bw_tag(h), &p.at);
 
-	switch (m->kind) {
-	case BW_KEY_U64:
-		return bw_map_probe(m, BW_KEY_U64, key, h, &p, false);
-	case BW_KEY_STRING:
-		return bw_map_probe(m, BW_KEY_STRING, key, h, &p, false);
-	case BW_KEY_OWN:
-		return bw_map_probe(m, BW_KEY_OWN, key, h, &p, false);
-	default:
-		return bw_map_probe(m, BW_KEY_BYTES, key, h, &p, false);
-	}
+	if (slot || bw_window_empty(bw_map_window(p.table, window)))
+		return slot;
+	return bw_map_probe_far(m, key, h, &p);
 }
 
 static void *at(struct bw_map *m, const void *key, bool *fresh,

@@ -119,6 +119,19 @@ BW_MAP_MADE char *bw_map_look(const struct bw_map *m, u32 kind, const void *key,
 
 #define BW_MAP_NOWHERE	(~0U)
 
+/* In which of a window's slots a new key may go, or NOWHERE. */
+BW_MAP_MADE u32 bw_map_room_at(const struct bw_map_table *t, u32 window)
+{
+	u32 found = bw_window_free(bw_map_window(t, window));
+
+	return likely(found) ? window * BW_WINDOW + (u32)__builtin_ctz(found) :
+			       BW_MAP_NOWHERE;
+}
+
+/* bw_map_probe(), from the second window on. */
+char *bw_map_probe_far(const struct bw_map *m, const void *key, u64 h,
+		       struct bw_map_place *p);
+
 /*
  * The slot with @key, which is at @p. NULL: there is none; with @to_put, a constant,
  * p->at is then where it would be, or NOWHERE.
@@ -128,32 +141,21 @@ BW_MAP_MADE char *bw_map_probe(const struct bw_map *m, u32 kind,
 			       bool to_put)
 {
 	struct bw_map_table *t = bw_map_table_at(m, h);
-	u32 mask = bw_map_mask_of(m, t), window = bw_map_first(h, mask), step;
-	u32 room = BW_MAP_NOWHERE, found;
+	u32 window = bw_map_first(h, bw_map_mask_of(m, t));
 	char *slot;
 
 	p->table = t;
-	/* a new key goes behind those that are there */
+	/* slots of strings are longer; a new key goes behind those that are there */
 	bw_map_expect(bw_map_slot_of(m, kind, t, window * BW_WINDOW),
-		      to_put ? 4 : 2);
-	for (step = 1;; step++) {
-		slot = bw_map_look(m, kind, key, t, window, bw_tag(h), &p->at);
-		if (slot)
-			return slot;
-		if (to_put && room == BW_MAP_NOWHERE) {
-			found = bw_window_free(bw_map_window(t, window));
-			if (likely(found))
-				room = window * BW_WINDOW +
-				       (u32)__builtin_ctz(found);
-		}
-		if (likely(bw_window_empty(bw_map_window(t, window))) ||
-		    step > mask)
-			break;
-		window = (window + step) & mask;
-	}
+		      to_put ? 4 : kind == BW_KEY_STRING ? 3 : 2);
+	slot = bw_map_look(m, kind, key, t, window, bw_tag(h), &p->at);
+	if (slot)
+		return slot;
 	if (to_put)
-		p->at = room;
-	return NULL;
+		p->at = bw_map_room_at(t, window);
+	if (likely(bw_window_empty(bw_map_window(t, window))))
+		return NULL;
+	return bw_map_probe_far(m, key, h, p);
 }
 
 BW_MAP_MADE u32 bw_map_value_in(const struct bw_map *m, u32 kind)
@@ -198,7 +200,13 @@ BW_MAP_MADE void bw_map_fill(const struct bw_map *m, u32 kind, char *slot,
 {
 	u64 zero = 0;
 
-	if (m->pointers) {
+	if (kind == BW_KEY_STRING) {
+		/* the value is zeros: a string is a pointer, and so it was cleared */
+		bw_set(&((struct bw_string *)(void *)slot)->ptr,
+		       ((const struct bw_string *)key)->ptr);
+		((struct bw_string *)(void *)slot)->len =
+			((const struct bw_string *)key)->len;
+	} else if (m->pointers) {
 		bw_map_store(&m->type->key, slot, key);
 	} else if (kind == BW_KEY_PAIR) {
 		memcpy(slot, key, sizeof(u64));

@@ -38,7 +38,7 @@ void *bw_map_get_string(const struct bw_map *m, struct bw_string key)
 	h = bw_hash_bytes(&m->hash, key.ptr, key.len);
 	t = bw_map_table_at(m, h);
 	window = bw_map_first(h, m->mask);
-	bw_map_expect(bw_map_slot(m, t, window * BW_WINDOW), 2);
+	bw_map_expect(bw_map_slot(m, t, window * BW_WINDOW), 3);
 	match = bw_window_match(bw_map_window(t, window), bw_tag(h));
 	for (; match; match &= match - 1) {
 		slot = (const void *)bw_map_slot(m, t, window * BW_WINDOW +
