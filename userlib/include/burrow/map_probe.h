@@ -182,6 +182,7 @@ struct bw_map_table {
  * @depth:	log2 of the words
  * @kind:	of keys								[const]
  * @pointers:	keys or values have some					[const]
+ * @value_pointers: values have some					[const]
  * @max_lg:	log2 of the windows of a table that splits			[const]
  * @stride:	bytes of a slot							[const]
  * @value_at:	of which the value begins here					[const]
@@ -202,6 +203,7 @@ struct bw_map {
 	uint8_t depth;
 	uint8_t kind;
 	bool pointers;
+	bool value_pointers;
 	uint8_t max_lg;
 	uint32_t stride;
 	uint32_t value_at;

@@ -275,29 +275,47 @@ BW_MAP_MADE void *bw_map_value_at(struct bw_map *m, u32 kind, const void *key,
 	return value;
 }
 
+/* A slot is zeros, where somebody looks into it. */
+BW_MAP_MADE void bw_map_empty(const struct bw_map *m, u32 kind, char *slot)
+{
+	struct bw_string *s = (void *)slot;
+
+	if (kind != BW_KEY_STRING || m->value_pointers) {
+		bw_map_wipe(m, slot);
+		return;
+	}
+	bw_set(&s->ptr, NULL);
+	s->len = 0;
+	bw_map_value_zero(m, slot);
+}
+
+BW_MAP_MADE void bw_map_take_out(struct bw_map *m, u32 kind,
+				 const struct bw_map_place *p, char *slot)
+{
+	struct bw_map_table *t = p->table;
+	/* T2; where there is one window nobody looks further */
+	bool empty = !t->mask ||
+		     bw_window_empty(bw_map_window(t, p->at / BW_WINDOW));
+
+	bw_map_empty(m, kind, slot);
+	t->ctrl[p->at] = empty ? BW_EMPTY : BW_DELETED;
+	t->left += empty;
+	t->used--;
+	m->nr--;
+}
+
 BW_MAP_MADE bool bw_map_remove(struct bw_map *m, u32 kind, const void *key)
 {
-	struct bw_map_table *t;
 	struct bw_map_place p;
 	char *slot;
-	bool empty;
 
 	if (!m || !m->nr)
 		return false;
 	bw_map_write_begin(m);
 	slot = bw_map_probe(m, kind, key, bw_map_hash_of(m, kind, key), &p,
 			    false);
-	if (slot) {
-		t = p.table;
-		/* T2; where there is one window nobody looks further */
-		empty = !t->mask ||
-			bw_window_empty(bw_map_window(t, p.at / BW_WINDOW));
-		bw_map_wipe(m, slot);
-		t->ctrl[p.at] = empty ? BW_EMPTY : BW_DELETED;
-		t->left += empty;
-		t->used--;
-		m->nr--;
-	}
+	if (slot)
+		bw_map_take_out(m, kind, &p, slot);
 	bw_map_write_end(m);
 	return slot;
 }

@@ -33,8 +33,8 @@ static void shape(struct bw_map *m, const struct bw_map_type *t)
 	size_t align = max(t->key.align, t->value.align);
 	u32 lg = 0;
 
-	m->pointers = bw_map_has_pointers(&t->key) ||
-		      bw_map_has_pointers(&t->value);
+	m->value_pointers = bw_map_has_pointers(&t->value);
+	m->pointers = m->value_pointers || bw_map_has_pointers(&t->key);
 	if (m->pointers && align < 8)
 		align = 8;
 	m->value_at = (u32)up(t->key.size, t->value.align);
