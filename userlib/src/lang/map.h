@@ -37,7 +37,8 @@
  * Rejected: groups that hold control bytes and slots together (a miss then waits for
  * memory, where control bytes alone stay in a cache); growing all at once (a map of
  * 10M keys would stand still for a second); hashes kept beside keys (half as much
- * memory again, for growth alone: strings are fetched ahead instead).
+ * memory again, for growth alone: strings are fetched ahead instead); slots on pages
+ * of 2 MiB (some insert would wait for the first touch of each).
  */
 #ifndef BW_LANG_MAP_H
 #define BW_LANG_MAP_H

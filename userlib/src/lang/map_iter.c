@@ -22,6 +22,7 @@ static u64 next_random(struct bw_map_iter *it)
 }
 
 #define AHEAD	16U		/* windows */
+#define FAR	5U		/* maps of 32 tables are in no near cache */
 
 /*
  * A window's slots are read soon. Those that are taken are most often its first: what
@@ -113,7 +114,8 @@ static bool next_window(struct bw_map_iter *it)
 		}
 		it->window = (it->window + 1) & t->mask;
 		it->left--;
-		fetch_ahead(it);
+		if (it->map->depth >= FAR)
+			fetch_ahead(it);
 		full = bw_window_full(bw_map_window(t, it->window));
 	} while (!full);
 	it->slots = bw_map_slot(it->map, t, it->window * BW_WINDOW);
