@@ -82,6 +82,6 @@ model gcmark "what somebody has is marked when marking is over" \
 model gcterm "marking is over when no marker has a word" \
 	NO_COUNT LATE_ENTER EARLY_LEAVE
 model gcsweep "a span is swept once a cycle, and what is new stays" \
-	NO_GEN NO_LOCK PUBLISH_PLAIN
+	NO_AWAY NO_GEN NO_LOCK NO_SECTION PUBLISH_PLAIN
 echo "1..$nr"
 exit $bad

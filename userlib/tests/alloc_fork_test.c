@@ -3,6 +3,7 @@
 #include "alloc_rig.h"
 #include "burrow/alloc.h"
 #include "burrow/gc.h"
+#include "heap/sweep.h"
 
 #define THREADS		3
 #define FORKS		40
@@ -217,8 +218,63 @@ static void what_another_thread_was_changing_is_no_double_free(void)
 	bw_free(p);
 }
 
+#define FILL	1000
+
+/* As a thread of the parent's leaves it that was sweeping it, half way. */
+static void leave_away(struct bw_mspan *s)
+{
+	u64 *marks = bw_marks_of(&bw_mheap()->map, s);
+
+	s->link.next->prev = s->link.prev;
+	s->link.prev->next = s->link.next;
+	s->state = BW_MSPAN_AWAY;
+	s->sweepgen = (u16)(bw_mheap()->sweepgen - 2);
+	s->needzero = false;
+	s->nalloc--;
+	/* the first word is done, with an object that was dead; the others wait */
+	s->alloc[0] &= ~2ULL;
+	memset(marks + 1, 0xff, (bw_mspan_words(s) - 1) * sizeof(*marks));
+}
+
+static void finds_it_whole(void *arg)
+{
+	struct bw_mspan *s = arg;
+	const u64 *marks = bw_marks_of(&bw_mheap()->map, s);
+	u32 w;
+
+	leave_away(s);
+	bw_heap_mend(bw_mheap());
+	EXPECT(s->state == BW_MSPAN_PARTIAL && s->needzero);
+	EXPECT(s->sweepgen == (u16)bw_mheap()->sweepgen);
+	EXPECT(s->nalloc == s->nelems - 1);
+	for (w = 0; w < bw_mspan_words(s); w++)
+		EXPECT(!marks[w]);
+	bw_free(s->base);
+	EXPECT(bw_alloc(96));
+	EXPECT(!bw_mheap_check(bw_mheap()));
+}
+
+static void a_span_that_another_thread_was_sweeping_is_the_child_s(void)
+{
+	struct bw_mspan *s;
+	char said[512];
+	static void *p[FILL];
+	u32 i;
+
+	for (i = 0; i < FILL; i++)
+		p[i] = bw_alloc(96);
+	/* not the last one, which is in our cache */
+	s = bw_mspan_of(bw_mheap(), p[FILL / 2]);
+	EXPECT(s->state == BW_MSPAN_FULL && bw_mspan_words(s) > 1);
+	if (!EXPECT(!rig_child(finds_it_whole, s, said, sizeof(said))))
+		printf("# %s\n", said);
+	for (i = 0; i < FILL; i++)
+		bw_free(p[i]);
+}
+
 int main(void)
 {
+	TEST(a_span_that_another_thread_was_sweeping_is_the_child_s);
 	TEST(the_thread_s_own_cache_is_the_child_s_too);
 	TEST(what_another_thread_was_changing_is_no_double_free);
 	TEST(a_child_goes_on_with_the_heap_whatever_others_were_doing);

@@ -118,8 +118,64 @@ static void a_refill_sweeps_a_span_that_waits_before_it_takes_it(void)
 	bw_mheap_close(h);
 }
 
+/* What a sweep does between its two holds of the list's lock, others between. */
+static void a_span_that_is_away_takes_frees_and_comes_back_where_it_belongs(void)
+{
+	u32 i;
+
+	begin();
+	for (i = 0; i < 4; i++) {
+		bw_list_del(&span[i]->link);
+		bw_mspan_set_state(span[i], BW_MSPAN_AWAY);
+	}
+	free_some(span[0], 0, 40);
+	free_some(span[1], 0, SLOTS);
+	EXPECT(span[0]->state == BW_MSPAN_AWAY && span[0]->nalloc == SLOTS - 40);
+	EXPECT(span[1]->state == BW_MSPAN_AWAY && !span[1]->nalloc);
+	/* a refill gets none of them */
+	EXPECT(mcache_alloc(c, SC, 64, false));
+	for (i = 0; i < 4; i++)
+		EXPECT(c->span[SC] != span[i]);
+	for (i = 0; i < 4; i++)
+		bw_mcentral_take_back(h, span[i]);
+	EXPECT(span[0]->state == BW_MSPAN_PARTIAL);
+	EXPECT(span[0]->bucket == BW_BUCKET_MID);
+	EXPECT(span[1]->state == BW_MSPAN_SPARE);
+	EXPECT(span[2]->state == BW_MSPAN_FULL);
+	EXPECT(span[3]->state == BW_MSPAN_FULL);
+	EXPECT(!bw_mcentral_check(h, SC));
+	end();
+}
+
+#define MANY	3000U
+
+/* Most of a large heap goes: no put has thousands of spares in its hands. */
+static void a_put_gives_the_backend_no_more_spares_than_one_call_takes(void)
+{
+	static struct bw_mspan *s[MANY];
+	u64 had, most = 0;
+	u32 i;
+
+	h = rig_mheap();
+	for (i = 0; i < MANY; i++)
+		s[i] = bw_mspan_get(h, 1, 5, BURROW_KIND_NOSCAN, 0);
+	for (i = 0; i < MANY; i++) {
+		had = h->spare_pages;
+		bw_mspan_put(h, s[i]);
+		if (had > h->spare_pages)
+			most = max(most, had - h->spare_pages);
+		EXPECT(h->spare_pages <= max((u64)BW_SPARE_MIN,
+					     h->used_pages / 8));
+	}
+	EXPECT(most && most <= BW_BATCH_MAX);
+	EXPECT(!bw_mheap_check(h));
+	bw_mheap_close(h);
+}
+
 int main(void)
 {
+	TEST(a_span_that_is_away_takes_frees_and_comes_back_where_it_belongs);
+	TEST(a_put_gives_the_backend_no_more_spares_than_one_call_takes);
 	TEST(a_refill_takes_middling_spans_then_emptier_then_fuller);
 	TEST(a_full_span_is_partial_from_its_first_free);
 	TEST(a_span_goes_back_with_its_last_object);

@@ -19,8 +19,10 @@
  * Y2. Of the mcaches only that of the child's first thread is there. The others'
  *     memory, some KiB each, is lost.
  * Y3. What was being marked in the parent is not: no mark is left, nothing is in
- *     limbo, and nothing is noted. (A sweep that was under way goes on: it holds the
- *     locks of its lists.)
+ *     limbo, and nothing is noted. A sweep that was under way goes on.
+ * Y4. A span that was AWAY with a thread that swept it may be half done: each word
+ *     of its bits is as it was before or after. What has a bit stays until the child
+ *     collects, and it has no marks.
  *
  * Rejected: a gate that slow paths pass, as calls of a backend do. It would cost
  * each of them, for children that mostly exec. Windows as they were (Y1): a slot that
@@ -55,6 +57,14 @@ static void mend_cached(struct bw_mspan *s)
 		WRITE_ONCE(s->nr_freed, (u16)n);
 }
 
+/* Y4 */
+static void mend_away(struct bw_mheap *h, struct bw_mspan *s)
+{
+	bw_marks_clear_locked(h, s);
+	s->sweepgen = (u16)READ_ONCE(h->sweepgen);
+	s->needzero = true;
+}
+
 /* True: it is on the wrong list, or on none. */
 static bool mend_state(struct bw_mspan *s)
 {
@@ -65,12 +75,13 @@ static bool mend_state(struct bw_mspan *s)
 			return true;
 		mend_cached(s);
 	}
-	if (state != BW_MSPAN_PARTIAL && state != BW_MSPAN_FULL)
+	if (state != BW_MSPAN_PARTIAL && state != BW_MSPAN_FULL &&
+	    state != BW_MSPAN_AWAY)
 		return false;
 	n = count_bits(s->alloc, bw_mspan_words(s));
 	if (s->nalloc != n)
 		s->nalloc = (u16)n;
-	return bw_mspan_bucket(s) != s->bucket;
+	return state == BW_MSPAN_AWAY || bw_mspan_bucket(s) != s->bucket;
 }
 
 /* Those of malloc and regions have no bits of ours, and no lock that is taken. */
@@ -85,6 +96,8 @@ static bool mend_span(struct bw_mspan *s, void *arg)
 		WRITE_ONCE(s->lock.word, BW_LOCK_FREE);
 	if (torn->marking && bw_kind_is_collected(s->kind))
 		bw_marks_clear_locked(torn->h, s);
+	if (READ_ONCE(s->state) == BW_MSPAN_AWAY)
+		mend_away(torn->h, s);
 	if (mend_state(s))
 		torn->span[torn->nr++] = s;
 	return torn->nr < ARRAY_SIZE(torn->span);
@@ -92,8 +105,12 @@ static bool mend_span(struct bw_mspan *s, void *arg)
 
 static void settle(struct bw_mheap *h, struct bw_mspan *s)
 {
-	if (READ_ONCE(s->state) == BW_MSPAN_CACHED)
+	u32 state = READ_ONCE(s->state);
+
+	if (state == BW_MSPAN_CACHED)
 		bw_mcentral_adopt(h, s);
+	else if (state == BW_MSPAN_AWAY)
+		bw_mcentral_take_back(h, s);
 	else
 		bw_mcentral_settle(h, s->spanclass, s);
 }

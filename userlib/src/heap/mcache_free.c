@@ -163,8 +163,7 @@ static u32 slot_of(const struct bw_mspan *s, const void *p)
 	u32 state = READ_ONCE(s->state);
 	s32 i;
 
-	if (state != BW_MSPAN_CACHED && state != BW_MSPAN_PARTIAL &&
-	    state != BW_MSPAN_FULL)
+	if (state < BW_MSPAN_CACHED || state == BW_MSPAN_LARGE)
 		bw_mspan_bad_free(s, p, "it is not bw_alloc()'s");
 	i = bw_mspan_index(s, p);
 	if (i < 0)

@@ -11,6 +11,7 @@ static const u8 refill_order[] = {
 };
 
 #define SWEEP_TRIES	32U	/* full spans that a refill sweeps */
+#define SWEEP_AT_ONCE	4U	/* of these */
 #define SWEEP_FIRST	16U	/* spans to be swept for a new one */
 
 void bw_mcentral_init(struct bw_mcentral *mc)
@@ -124,66 +125,136 @@ static struct bw_list *unswept(struct bw_mheap *h, struct bw_mcentral *mc)
 	return NULL;
 }
 
-/* Off its list, and swept: what is to become of it is the caller's. */
-static void sweep_first_locked(struct bw_mheap *h, struct bw_mspan *s)
-{
-	bw_list_del(&s->link);
-	bw_sweep_span_locked(h, s);
-}
-
-/* One that has room once it is swept; not for ever, as many may be full. */
-static struct bw_mspan *take_unswept_locked(struct bw_mheap *h,
-					    struct bw_mcentral *mc,
-					    struct bw_mcache *cache)
+/* Up to @nr that wait for the sweep become AWAY, and the caller's. */
+static u32 take_away(struct bw_mheap *h, struct bw_mcentral *mc, u32 nr,
+		     struct bw_list *away)
 {
 	struct bw_list *head;
-	u32 i;
-
-	for (i = 0; i < SWEEP_TRIES && (head = unswept(h, mc)); i++) {
-		struct bw_mspan *s = bw_mspan_of_link(head->next);
-		bool room;
-
-		bw_lock(&s->lock);
-		sweep_first_locked(h, s);
-		room = s->nalloc < s->nelems;
-		if (room)
-			cache_locked(h, s, cache);
-		else
-			list_add_locked(mc, s);
-		bw_unlock(&s->lock);
-		if (room)
-			return s;
-	}
-	return NULL;
-}
-
-u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr)
-{
-	struct bw_mcentral *mc = &h->central[spanclass];
-	struct bw_list *head, *at, empty;
 	u32 n;
 
-	bw_list_init(&empty);
 	bw_lock(&mc->lock);
 	for (n = 0; n < nr && (head = unswept(h, mc)); n++) {
 		struct bw_mspan *s = bw_mspan_of_link(head->next);
 
 		bw_lock(&s->lock);
-		sweep_first_locked(h, s);
+		bw_list_del(&s->link);
+		bw_mspan_set_state(s, BW_MSPAN_AWAY);
+		bw_unlock(&s->lock);
+		bw_list_add(away, &s->link);
+	}
+	bw_unlock(&mc->lock);
+	return n;
+}
+
+/* They are where they belong; those of which nothing is taken go to @empty. */
+static void bring_back(struct bw_mcentral *mc, struct bw_list *away,
+		       struct bw_list *empty)
+{
+	bw_lock(&mc->lock);
+	while (!bw_list_is_empty(away)) {
+		struct bw_mspan *s = bw_mspan_of_link(away->next);
+
+		bw_list_del(&s->link);
+		bw_lock(&s->lock);
 		if (s->nalloc) {
 			list_add_locked(mc, s);
 		} else {
 			bw_mspan_set_state(s, BW_MSPAN_OWNED);
-			bw_list_add(&empty, &s->link);
+			bw_list_add(empty, &s->link);
 		}
 		bw_unlock(&s->lock);
 	}
 	bw_unlock(&mc->lock);
-	for (at = empty.next; at != &empty; at = at->next)
+}
+
+/* True: it has room, and is @cache's. */
+static bool sweep_away(struct bw_mheap *h, struct bw_mspan *s,
+		       struct bw_mcache *cache)
+{
+	bool take;
+
+	bw_lock(&s->lock);
+	bw_sweep_span_locked(h, s);
+	take = cache && s->nalloc < s->nelems;
+	if (take)
+		cache_locked(h, s, cache);
+	bw_unlock(&s->lock);
+	return take;
+}
+
+static void spans_done(struct bw_mheap *h, struct bw_list *list)
+{
+	struct bw_list *at;
+
+	for (at = list->next; at != list; at = at->next)
 		span_end(h, bw_mspan_of_link(at));
-	if (!bw_list_is_empty(&empty))
-		bw_mspans_put(h, &empty);
-	return n;
+	if (!bw_list_is_empty(list))
+		bw_mspans_put(h, list);
+}
+
+/*
+ * Up to @nr, and how many it were; the first that has room is *@out, and @cache's,
+ * where there is a @cache. All that are taken are swept: a list that was once empty
+ * is not looked at again (bw_sweep_some()).
+ */
+static u32 sweep(struct bw_mheap *h, struct bw_mcentral *mc, u32 nr,
+		 struct bw_mcache *cache, struct bw_mspan **out)
+{
+	struct bw_list away, done, empty;
+
+	bw_list_init(&away);
+	bw_list_init(&done);
+	bw_list_init(&empty);
+	nr = take_away(h, mc, nr, &away);
+	if (!nr)
+		return 0;
+	while (!bw_list_is_empty(&away)) {
+		struct bw_mspan *s = bw_mspan_of_link(away.next);
+
+		bw_list_del(&s->link);
+		if (sweep_away(h, s, cache)) {
+			*out = s;
+			cache = NULL;
+		} else {
+			bw_list_add(&done, &s->link);
+		}
+	}
+	bring_back(mc, &done, &empty);
+	spans_done(h, &empty);
+	return nr;
+}
+
+/* One that has room once it is swept; not for ever, as many may be full. */
+static struct bw_mspan *take_unswept(struct bw_mheap *h, struct bw_mcentral *mc,
+				     struct bw_mcache *cache)
+{
+	struct bw_mspan *s = NULL;
+	u32 i, n;
+
+	if (!READ_ONCE(h->gc.unswept))
+		return NULL;
+	for (i = 0; !s && i < SWEEP_TRIES; i += n) {
+		n = sweep(h, mc, SWEEP_AT_ONCE, cache, &s);
+		if (!n)
+			break;
+	}
+	return s;
+}
+
+u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr)
+{
+	return sweep(h, &h->central[spanclass], nr, NULL, NULL);
+}
+
+void bw_mcentral_take_back(struct bw_mheap *h, struct bw_mspan *s)
+{
+	struct bw_list one, empty;
+
+	bw_list_init(&one);
+	bw_list_init(&empty);
+	bw_list_add(&one, &s->link);
+	bring_back(&h->central[s->spanclass], &one, &empty);
+	spans_done(h, &empty);
 }
 
 /* What is behind the last slot looks as if it were freed (M7 in mcache.h). */
@@ -239,11 +310,11 @@ struct bw_mspan *bw_mcentral_swap(struct bw_mheap *h, u32 spanclass,
 		empty = uncache_locked(h, mc, old);
 	if (cache)
 		s = take_swept_locked(h, mc, cache);
-	if (cache && !s)
-		s = take_unswept_locked(h, mc, cache);
 	bw_unlock(&mc->lock);
 	if (empty)
 		span_done(h, old);
+	if (cache && !s)
+		s = take_unswept(h, mc, cache);
 	return s || !cache ? s : span_new(h, spanclass, cache);
 }
 

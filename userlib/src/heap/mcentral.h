@@ -22,6 +22,11 @@
  * E2. The bucket is the one that @nalloc says, except while whoever freed last
  *     is on his way here (bw_mcentral_settle()).
  * E3. A span of which nothing is taken is on no list longer than that.
+ * E4. Whoever sweeps takes a few spans off their list first: they are AWAY, and
+ *     his. The list's lock is held for that, and to put them back, but not while
+ *     they are swept: a refill does not wait for a sweep, least of all for one that
+ *     has no CPU. He brings all back swept, in the section in which he took them or
+ *     as the collector's thread: so none is AWAY when marking begins.
  */
 #ifndef BW_HEAP_MCENTRAL_H
 #define BW_HEAP_MCENTRAL_H
@@ -84,6 +89,9 @@ void bw_mcentral_adopt(struct bw_mheap *h, struct bw_mspan *s);
 
 /* Sweeps up to @nr of the class; how many it found. */
 u32 bw_mcentral_sweep(struct bw_mheap *h, u32 spanclass, u32 nr);
+
+/* In a child of fork(), a span that was AWAY with a thread of the parent's: E1. */
+void bw_mcentral_take_back(struct bw_mheap *h, struct bw_mspan *s);
 
 /* 0, or the number of the E that does not hold; nobody uses it. */
 int bw_mcentral_check(struct bw_mheap *h, u32 spanclass);

@@ -12,6 +12,7 @@ static const char *const state_name[BW_NR_MSPAN_STATES] = {
 	[BW_MSPAN_CACHED] = "cached",
 	[BW_MSPAN_PARTIAL] = "partial",
 	[BW_MSPAN_FULL] = "full",
+	[BW_MSPAN_AWAY] = "away",
 	[BW_MSPAN_LARGE] = "large",
 };
 
@@ -105,7 +106,8 @@ int bw_mspan_check_locked(const struct bw_mspan *s)
 		return 2;
 	if (!cached && s->nr_freed)
 		return 2;
-	if ((s->state == BW_MSPAN_PARTIAL || s->state == BW_MSPAN_FULL) &&
+	if ((s->state == BW_MSPAN_PARTIAL || s->state == BW_MSPAN_FULL ||
+	     s->state == BW_MSPAN_AWAY) &&
 	    (count_bits(s->alloc, words) != s->nalloc ||
 	     READ_ONCE(s->alloc[words - 1]) & ~bw_mspan_mask(s, words - 1)))
 		return 3;

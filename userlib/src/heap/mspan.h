@@ -4,6 +4,7 @@
  *
  *	page heap	mspan_get/put		FREE, SPARE, OWNED
  *	mcentral	whose objects come and go	PARTIAL, FULL
+ *	  its sweep	off its list meanwhile		AWAY
  *	mcache		one thread takes from it	CACHED
  *	large		one object		LARGE
  *
@@ -14,6 +15,7 @@
  *	  |  '------- | '----------- PARTIAL, FULL -------------'
  *	  |           v              a free moves FULL to PARTIAL
  *	  '-------- SPARE --> OWNED (get)
+ *	PARTIAL, FULL --> AWAY --> PARTIAL, FULL, CACHED, OWNED: a sweep (E4)
  *	OWNED <--> LARGE: large.c, with its one object
  *
  * A descriptor is never moved nor unmapped: who holds a stale pointer to one
@@ -59,6 +61,7 @@ enum bw_mspan_state {
 	BW_MSPAN_CACHED,
 	BW_MSPAN_PARTIAL,
 	BW_MSPAN_FULL,
+	BW_MSPAN_AWAY,		/* off its list, to be swept */
 	BW_MSPAN_LARGE,
 	BW_NR_MSPAN_STATES,
 };

@@ -195,7 +195,7 @@ static u32 batch_locked(struct bw_mheap *h, u32 spanclass, u32 npages)
 	u32 n = sp->batch ? sp->batch : 1;
 
 	n = min(n, most);
-	sp->batch = (u16)min(min(2 * n, most), BW_BATCH_MAX);
+	sp->batch = min(min(2 * n, most), BW_BATCH_MAX);
 	return n;
 }
 
@@ -321,9 +321,26 @@ static bool may_be_spare(const struct bw_mspan *s)
 	       (s->cls || s->npages <= BW_LAZY_PAGES);
 }
 
+/* Of whatever class, until there are no more than @most. */
+static void spares_over_locked(struct bw_mheap *h, u64 most, struct bw_list *out)
+{
+	u32 i;
+
+	for (i = 0; i < BW_NR_SPANCLASSES; i++) {
+		struct bw_spares *sp = &h->spares[i];
+
+		while (sp->nr && h->spare_pages > most)
+			bw_spares_trim_locked(h, sp, sp->nr - 1, out);
+		if (h->spare_pages <= most)
+			break;
+	}
+}
+
 /*
- * A spare, or on @out with others that go back to the backend: half of its own
- * class first, so that the next trip there is far.
+ * A spare, or on @out with others that go back to the backend: some of its own
+ * class first, so that the next trip there is far, but no more than one call takes:
+ * half of them would be thousands where the heap is large, and whoever wants a span
+ * waits for the lock.
  */
 static void put_locked(struct bw_mheap *h, struct bw_mspan *s,
 		       struct bw_list *out)
@@ -343,9 +360,10 @@ static void put_locked(struct bw_mheap *h, struct bw_mspan *s,
 	}
 	bw_list_add(out, &s->link);
 	if (sp)
-		bw_spares_trim_locked(h, sp, sp->nr / 2, out);
+		bw_spares_trim_locked(h, sp, sp->nr - min(sp->nr / 2,
+							  BW_BATCH_MAX), out);
 	if (h->spare_pages > most)
-		bw_spares_drop_locked(h, out);
+		spares_over_locked(h, most, out);
 }
 
 /* Nobody finds it any more. False: it is in limbo. */

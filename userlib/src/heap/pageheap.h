@@ -53,8 +53,8 @@
  */
 struct bw_spares {
 	struct bw_list head;
-	u16 nr;
-	u16 batch;
+	u32 nr;
+	u32 batch;
 };
 
 /* Descriptors, and for each the words of its @freed, touched when needed. */

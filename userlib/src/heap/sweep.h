@@ -13,7 +13,8 @@
  * window and were not used.
  *
  * S1. While marking nothing is unswept: a cycle sweeps to the end before it
- *     begins. So mark bits are those of one cycle.
+ *     begins, and its first stop waits for who has spans AWAY, as they are in
+ *     sections. So mark bits are those of one cycle.
  * S2. bw_sweep_begin() runs with the world stopped outside the allocator, and
  *     with every mcache flushed: no span is CACHED, no free waits for company.
  *     What was in stashes (mcache.h) has no mark, and is swept: to drop it is a
@@ -21,8 +22,9 @@
  *     So two values are enough for @sweepgen, h - 2 and h, where a runtime whose
  *     caches are flushed by their owners needs five.
  *     (selftests/model/gcsweep.pml)
- * S3. A span is swept under the lock of its list and its own, with its sweepgen
- *     set in the same hold: once a cycle, whoever comes first.
+ * S3. A small span is swept by the one that took it off its list (E4 in mcentral.h),
+ *     under its own lock, with its sweepgen set in the same hold; a large one under
+ *     its list's lock, too: once a cycle, whoever comes first.
  * S4. A span with objects of the collector's that ends while marking goes to
  *     limbo: markers may be looking into it.
  * S5. Mark bits of a span that ends are cleared before it does: those of a new
@@ -64,7 +66,7 @@ void bw_sweep_limbo(struct bw_mheap *h);
 /* A span that its holder puts: true, it was marking, and it is in limbo. */
 bool bw_sweep_defer(struct bw_mheap *h, struct bw_mspan *s);
 
-/* With the span's lock, and its list's: the number of objects it lost. */
+/* With the span's lock, AWAY or large: the number of objects it lost. */
 u32 bw_sweep_span_locked(struct bw_mheap *h, struct bw_mspan *s);
 
 /* With the span's lock: S5. */
