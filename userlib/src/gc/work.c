@@ -15,21 +15,50 @@ void bw_work_init(struct bw_workpool *p, u32 max)
 	p->max = max;
 }
 
-static void slab_add_locked(struct bw_workpool *p)
+static struct bw_workbuf *empty_locked(struct bw_workpool *p)
 {
-	u32 n = min(SLAB_BUFS, p->max - p->nr_made), i;
-	struct bw_workbuf *slab;
+	struct bw_workbuf *b = p->empty;
 
-	if (!n)
+	if (b)
+		p->empty = b->next;
+	else if (p->nr_fresh && p->nr_fresh--)
+		b = p->fresh++;
+	return b;
+}
+
+static void add_locked(struct bw_workpool *p, struct bw_workbuf *slab, u32 n)
+{
+	if (!p->nr_fresh) {
+		p->fresh = slab;
+		p->nr_fresh = n;
 		return;
-	slab = bw_sys_alloc(n * sizeof(*slab));
-	if (!slab)
-		return;
-	for (i = 0; i < n; i++) {
-		slab[i].next = p->empty;
-		p->empty = &slab[i];
 	}
+	/* somebody else did the same */
+	while (n--) {
+		slab[n].next = p->empty;
+		p->empty = &slab[n];
+	}
+}
+
+/* W3. False: there is no memory, or there are as many as there may be. */
+static bool slab_add(struct bw_workpool *p)
+{
+	struct bw_workbuf *slab = NULL;
+	u32 n;
+
+	bw_lock(&p->lock);
+	n = min(SLAB_BUFS, p->max - p->nr_made);
 	p->nr_made += n;
+	bw_unlock(&p->lock);
+	if (n)
+		slab = bw_sys_alloc(n * sizeof(*slab));
+	bw_lock(&p->lock);
+	if (slab)
+		add_locked(p, slab, n);
+	else
+		p->nr_made -= n;
+	bw_unlock(&p->lock);
+	return slab;
 }
 
 /* Slabs are not known as such: each buffer is a page of its own. */
@@ -49,62 +78,58 @@ void bw_work_fini(struct bw_workpool *p)
 {
 	list_free(p->full);
 	list_free(p->empty);
+	if (p->nr_fresh)
+		bw_sys_free(p->fresh, p->nr_fresh * sizeof(*p->fresh));
 	bw_work_init(p, p->max);
 }
 
 bool bw_work_reserve(struct bw_workpool *p, u32 nr)
 {
-	bool enough;
+	u32 made;
 
-	bw_lock(&p->lock);
-	while (p->nr_made < min(nr, p->max)) {
-		u32 had = p->nr_made;
-
-		slab_add_locked(p);
-		if (p->nr_made == had)
-			break;
-	}
-	enough = p->nr_made >= min(nr, p->max);
-	bw_unlock(&p->lock);
-	return enough;
+	nr = min(nr, p->max);
+	do {
+		bw_lock(&p->lock);
+		made = p->nr_made;
+		bw_unlock(&p->lock);
+	} while (made < nr && slab_add(p));
+	return made >= nr;
 }
 
 struct bw_workbuf *bw_work_empty(struct bw_workpool *p)
 {
 	struct bw_workbuf *b;
 
-	bw_lock(&p->lock);
-	if (!p->empty)
-		slab_add_locked(p);
-	b = p->empty;
-	if (b) {
-		p->empty = b->next;
+	do {
+		bw_lock(&p->lock);
+		b = empty_locked(p);
+		bw_unlock(&p->lock);
+	} while (!b && slab_add(p));
+	if (b)
 		b->nr = 0;
-	}
-	bw_unlock(&p->lock);
 	return b;
-}
-
-static void wake_locked(struct bw_workpool *p, u32 nr)
-{
-	WRITE_ONCE(p->seq, p->seq + 1);
-	bw_futex_wake(&p->seq, (int)nr);
 }
 
 void bw_work_put(struct bw_workpool *p, struct bw_workbuf *b)
 {
+	bool wake;
+
 	bw_lock(&p->lock);
+	wake = b->nr && p->nr_waiting;
 	if (b->nr) {
 		b->next = p->full;
 		p->full = b;
 		WRITE_ONCE(p->nr_full, p->nr_full + 1);
-		if (p->nr_waiting)
-			wake_locked(p, 1);
 	} else {
 		b->next = p->empty;
 		p->empty = b;
 	}
+	if (wake)
+		WRITE_ONCE(p->seq, p->seq + 1);
 	bw_unlock(&p->lock);
+	/* W3 */
+	if (wake)
+		bw_futex_wake(&p->seq, 1);
 }
 
 static struct bw_workbuf *get_locked(struct bw_workpool *p)
@@ -144,44 +169,58 @@ void bw_work_enter(struct bw_workpool *p)
 	bw_unlock(&p->lock);
 }
 
-static void leave_locked(struct bw_workpool *p)
+/* True: those that sleep are to be woken, without the lock. */
+static bool leave_locked(struct bw_workpool *p)
 {
 	p->nr_out--;
 	if (p->nr_out || p->full)
-		return;
+		return false;
 	p->over = true;
-	if (p->nr_waiting)
-		wake_locked(p, INT32_MAX);
+	WRITE_ONCE(p->seq, p->seq + 1);
+	return p->nr_waiting;
 }
 
 void bw_work_leave(struct bw_workpool *p)
 {
+	bool wake;
+
 	bw_lock(&p->lock);
-	leave_locked(p);
+	wake = leave_locked(p);
 	bw_unlock(&p->lock);
+	if (wake)
+		bw_futex_wake(&p->seq, INT32_MAX);
+}
+
+/* The lock is taken again. */
+static void sleep_locked(struct bw_workpool *p)
+{
+	u32 seq = p->seq;
+
+	WRITE_ONCE(p->nr_waiting, p->nr_waiting + 1);
+	bw_unlock(&p->lock);
+	/* whoever puts after that has changed @seq */
+	bw_futex_wait(&p->seq, seq, 0);
+	bw_lock(&p->lock);
+	WRITE_ONCE(p->nr_waiting, p->nr_waiting - 1);
 }
 
 struct bw_workbuf *bw_work_wait(struct bw_workpool *p)
 {
 	struct bw_workbuf *b;
-	u32 seq;
+	bool wake = false;
 
 	bw_lock(&p->lock);
 	b = get_locked(p);
 	if (!b)
-		leave_locked(p);
+		wake = leave_locked(p);
 	while (!b && !p->over) {
-		WRITE_ONCE(p->nr_waiting, p->nr_waiting + 1);
-		seq = p->seq;
-		bw_unlock(&p->lock);
-		/* whoever puts after that has changed @seq */
-		bw_futex_wait(&p->seq, seq, 0);
-		bw_lock(&p->lock);
-		WRITE_ONCE(p->nr_waiting, p->nr_waiting - 1);
+		sleep_locked(p);
 		b = get_locked(p);
 		if (b)
 			p->nr_out++;
 	}
 	bw_unlock(&p->lock);
+	if (wake)
+		bw_futex_wake(&p->seq, INT32_MAX);
 	return b;
 }

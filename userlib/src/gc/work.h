@@ -16,6 +16,9 @@
  * W2. Where there is no memory for a buffer its words are marked and not looked
  *     into, and @overflowed says that the heap has to be gone through for objects
  *     that are marked and have children that are not.
+ * W3. Nobody asks the system for anything with the lock: neither for memory, of
+ *     which a buffer is touched by who gets it, nor to wake somebody, who would have
+ *     the CPU at once. Who assists waits for that lock.
  */
 #ifndef BW_GC_WORK_H
 #define BW_GC_WORK_H
@@ -42,6 +45,8 @@ struct bw_workbuf {
  * @lock:	of all of it
  * @full:	with words						[lock]
  * @empty:	without							[lock]
+ * @fresh:	@nr_fresh in a row that nobody has had yet		[lock]
+ * @nr_fresh:	see there						[lock]
  * @nr_full:	how many are in @full				[lock, atomic]
  * @nr_out:	takers that are not idle (W1)				[lock]
  * @nr_waiting:	that sleep until there is work			[lock, atomic]
@@ -56,6 +61,8 @@ struct bw_workpool {
 	struct bw_lock lock;
 	struct bw_workbuf *full;
 	struct bw_workbuf *empty;
+	struct bw_workbuf *fresh;
+	u32 nr_fresh;
 	u32 nr_full;
 	u32 nr_out;
 	u32 nr_waiting;
