@@ -436,6 +436,38 @@ static void several_markers_share_the_work_and_mark_each_object_once(void)
 }
 
 /* As a cycle does, but nobody else is there. */
+static struct node *tree_make(u32 depth)
+{
+	struct node *n = bw_new(node);
+
+	if (depth) {
+		n->next = tree_make(depth - 1);
+		n->other = tree_make(depth - 1);
+	}
+	return n;
+}
+
+/* Depth first there is a word for each level, and half of the tree behind one. */
+static void who_goes_depth_first_has_some_for_who_has_none(void)
+{
+	struct bw_marker m;
+
+	begin();
+	root[0] = tree_make(15);
+	bw_mcache_flush(bw_mcache_attach());
+	if (!EXPECT(bw_marker_init(&m, bw_mheap(), &pool, true)))
+		return;
+	m.fixed = true;
+	bw_mark_roots(&m, root, root + ARRAY_SIZE(root));
+	WRITE_ONCE(pool.hungry, 1);
+	drain(&m);
+	EXPECT(!pool.hungry);
+	EXPECT(m.objects == (2 << 15) - 1);
+	bw_marker_fini(&m);
+	sweep();
+	EXPECT(objects() == (2 << 15) - 1);
+}
+
 static void marking_begins(void)
 {
 	struct bw_mheap *h = bw_mheap();
@@ -557,6 +589,7 @@ int main(void)
 	TEST(a_huge_array_is_looked_into_part_by_part);
 	TEST(without_memory_for_buffers_all_is_found_the_long_way);
 	TEST(pointers_are_found_wherever_a_slot_lies);
+	TEST(who_goes_depth_first_has_some_for_who_has_none);
 	TEST(several_markers_share_the_work_and_mark_each_object_once);
 	TEST(what_is_made_while_marking_stays_and_only_that);
 	TEST(what_is_freed_and_taken_again_while_marking_stays);

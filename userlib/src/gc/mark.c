@@ -5,7 +5,7 @@
 #include "nosan.h"
 
 #define LOOK_EVERY	2048U		/* words */
-#define SHARE_MIN	32U		/* words worth a trip to the pool */
+#define SHARE_MIN	2U		/* words: of a tree one for each level */
 
 bool bw_marker_init(struct bw_marker *m, struct bw_mheap *h,
 		    struct bw_workpool *pool, bool shared)
