@@ -9,12 +9,18 @@
  *				one that stays and an array of numbers
  *	gc_peers map BITS	a table of 4 << BITS pointers, open addressing:
  *				keys come and go
+ *	gc_peers churn BITS	a map of the library's with 1 << BITS keys, each with an
+ *				object: keys go, and others come
  *	gc_peers live MIB N	a tree of so many MiB stays, N objects of 64 bytes
  *				replace each other beside it: how long each 32
  *				of them took
  *	gc_peers requests MIB N	the same, 1000 at a time with a rest between
  *	gc_peers drop MIB	all that was alive is dropped: how long until half
  *				of the memory is the system's again
+ *
+ * Of live and requests also how many stalls of more than 0.2 and 2 ms there were in a
+ * second of running, which is what peers can be compared by that take more or less
+ * time for the same.
  *
  * "NAME VALUE" lines: wall and cpu (ms), rss (MiB, at its peak), and what is the
  * row's own. Sums are checked. Where BENCH_TAIL names a file, live and requests leave
@@ -186,6 +192,43 @@ static void run_map(void)
 	printf("steps %ld\n", steps);
 }
 
+#ifdef MAP_MAKE
+/* Keys in [1, 2n], n of them at a time. */
+static void run_churn(void)
+{
+	long nr = 1L << arg1, steps = 8 * nr, i;
+	uint64_t seed = 1, key;
+	MAP map = MAP_MAKE();
+	struct node *e;
+
+	for (i = 0; i < nr + steps; i++) {
+		do {
+			key = 1 + next_random(&seed) % (uint64_t)(2 * nr);
+		} while (MAP_GET(map, key));
+		e = NEW_NODE();
+		e->number[0] = (long)key;
+		MAP_PUT(map, key, e);
+		if (i < nr)
+			continue;
+		do {
+			key = 1 + next_random(&seed) % (uint64_t)(2 * nr);
+			e = MAP_GET(map, key);
+		} while (!e);
+		if (e->number[0] != (long)key)
+			bad("a key has another's object");
+		MAP_DEL(map, key);
+	}
+	if (MAP_LEN(map) != nr)
+		bad("the map has lost keys");
+	printf("steps %ld\n", steps);
+}
+#else
+static void run_churn(void)
+{
+	exit(77);
+}
+#endif
+
 static struct node *grow(int depth)
 {
 	struct node *t = NEW_NODE(), *child;
@@ -242,6 +285,18 @@ static void leave_tail(const uint32_t *took, long batches)
 	fclose(f);
 }
 
+static void tell_stalls(const uint32_t *took, long nr, double seconds)
+{
+	long i, short_ones = 0, long_ones = 0;
+
+	for (i = 0; i < nr; i++) {
+		short_ones += took[i] > 200000;
+		long_ones += took[i] > 2000000;
+	}
+	printf("over-0.2ms/s %.1f\n", (double)short_ones / seconds);
+	printf("over-2ms/s %.1f\n", (double)long_ones / seconds);
+}
+
 static void run_live(int rests)
 {
 	struct node *kept = grow(depth_of(arg1)), *n;
@@ -270,6 +325,7 @@ static void run_live(int rests)
 	cpu = clock_ns(CLOCK_PROCESS_CPUTIME_ID) - cpu;
 	if (weigh(kept) != (2L << depth_of(arg1)) - 1)
 		bad("the tree that stays is not as it was made");
+	tell_stalls(took, batches, (last - from - rested) / 1e9);
 	qsort(took, (size_t)batches, sizeof(*took), compare);
 	printf("million/s %.2f\n", (double)arg2 * 1e3 / (last - from - rested));
 	printf("cpu-ns/object %.1f\n", cpu / (double)arg2);
@@ -326,6 +382,8 @@ static int run(const char *row)
 		run_gcbench();
 	else if (!strcmp(row, "map"))
 		run_map();
+	else if (!strcmp(row, "churn"))
+		run_churn();
 	else if (!strcmp(row, "live") || !strcmp(row, "requests"))
 		run_live(*row == 'r');
 	else if (!strcmp(row, "drop"))

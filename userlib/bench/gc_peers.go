@@ -155,6 +155,40 @@ func runMap() {
 	fmt.Println("steps", steps)
 }
 
+func runChurn() {
+	nr := 1 << arg1
+	steps := 8 * nr
+	seed := uint64(1)
+	next := func() uint64 {
+		seed = seed*6364136223846793005 + 1442695040888963407
+		return 1 + seed>>33%uint64(2*nr)
+	}
+	m := make(map[uint64]*node)
+	for i := range nr + steps {
+		key := next()
+		for m[key] != nil {
+			key = next()
+		}
+		e := new(node)
+		e.number[0] = int(key)
+		m[key] = e
+		if i < nr {
+			continue
+		}
+		for e = nil; e == nil; e = m[key] {
+			key = next()
+		}
+		if e.number[0] != int(key) {
+			bad("a key has another's object")
+		}
+		delete(m, key)
+	}
+	if len(m) != nr {
+		bad("the map has lost keys")
+	}
+	fmt.Println("steps", steps)
+}
+
 func grow(depth int) *node {
 	t := new(node)
 	t.number[0] = depth
@@ -206,6 +240,18 @@ func runLive(rests bool) {
 	if weigh(kept) != 2<<depthOf(arg1)-1 {
 		bad("the tree that stays is not as it was made")
 	}
+	short, long := 0, 0
+	for _, ns := range took {
+		if ns > 200000 {
+			short++
+		}
+		if ns > 2000000 {
+			long++
+		}
+	}
+	ran := (last.Sub(from) - rested).Seconds()
+	fmt.Printf("over-0.2ms/s %.1f\n", float64(short)/ran)
+	fmt.Printf("over-2ms/s %.1f\n", float64(long)/ran)
 	sort.Slice(took, func(a, b int) bool { return took[a] > took[b] })
 	fmt.Printf("million/s %.2f\n", float64(arg2)*1e3/float64(last.Sub(from)-rested))
 	fmt.Printf("cpu-ns/object %.1f\n", cpu*1e6/float64(arg2))
@@ -282,6 +328,8 @@ func main() {
 		runGcbench()
 	case "map":
 		runMap()
+	case "churn":
+		runChurn()
 	case "live", "requests":
 		runLive(os.Args[1] == "requests")
 	case "drop":
