@@ -48,12 +48,12 @@ static int lru_put(uint64_t key, long value)
 		bw_map_del_u64(map, last->key);
 	}
 	if (!i) {
-		/* a ring of its own, until it is used */
 		i = bw_new(item);
-		if (i)
-			*i = (struct item){ i, i, key, 0 };
 		if (!i || bw_map_put(map, &key, &i))
 			return -1;
+		i->key = key;
+		/* a ring of its own, until it is used */
+		join(i, i);
 		lru_get(key);
 	}
 	i->value = value;
