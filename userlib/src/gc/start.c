@@ -85,9 +85,23 @@ static void go_on(u32 *word)
 		bw_futex_wake(word, 1);
 }
 
+static void hold_at_rest(struct bw_m *m, void *arg)
+{
+	hold(arg);
+}
+
+/* Not the collector's thread itself. A stop that goes on has us at rest. */
 void bw_collector_hold(void)
 {
-	hold(&busy);
+	struct bw_m *m = bw_m_self();
+
+	if (!m) {
+		hold(&busy);
+		return;
+	}
+	bw_m_enter_soft(m);
+	bw_rest(m, hold_at_rest, &busy);
+	bw_m_exit(m);
 }
 
 void bw_collector_go_on(void)
@@ -204,11 +218,11 @@ static void rest(struct bw_collector *c, u32 bell)
 {
 	u64 until;
 
-	bw_collector_hold();
+	hold(&busy);
 	bw_gc_forks_wait();
 	until = bw_scavenge_some(c);
 	bw_gc_forks_go();
-	bw_collector_go_on();
+	go_on(&busy);
 	bw_futex_wait(&c->bell, bell, until);
 }
 
@@ -230,11 +244,11 @@ static void *collector_main(void *arg)
 			rest(c, bell);
 			continue;
 		}
-		bw_collector_hold();
+		hold(&busy);
 		bw_gc_forks_wait();
 		bw_gc_cycle(c);
 		bw_gc_forks_go();
-		bw_collector_go_on();
+		go_on(&busy);
 		WRITE_ONCE(c->forced, 0);
 		/* pairs with bw_collector_run() */
 		smp_store_release(&c->done, want);
