@@ -23,6 +23,9 @@
  *     starts the world again if that was not enough.
  * L2. Each assist enters and leaves as any marker does (W1 in work.h), so the gang
  *     does not go home while one has words; in terminate() there is none.
+ * L3. As many of the gang mark as there are idle Ps, at least the collector's thread
+ *     with its share. One more would have the CPU of a running P, for as long as the
+ *     kernel lets it: some milliseconds.
  */
 #include <sched.h>
 #include <time.h>
@@ -112,59 +115,73 @@ static void scan_waiting(struct bw_collector *c)
 	marker_end(c, &m);
 }
 
-/*
- * We have had so much CPU time since @from: sleep, if that is more than our share
- * of what all CPUs had. What we have is for who assists meanwhile.
+/**
+ * struct share - of the CPU time that the collector's thread had
+ * @wall:	since when it counts
+ * @cpu:	what it had had before
  */
-static void pace(struct bw_collector *c, struct bw_marker *m, u64 from,
-		 u64 cpu_from)
-{
-	u64 wall = bw_gc_now() - from, cpu = bw_gc_cpu_now() - cpu_from;
-	u64 cpus = max(READ_ONCE(bw_sched.nr_procs), 1U);
-	u64 due = cpu * SHARE / cpus;
-	struct timespec ts;
+struct share {
+	u64 wall;
+	u64 cpu;
+};
 
-	if (due <= wall + 200000)
-		return;
-	due = min(due - wall, 1000000UL);
-	ts.tv_sec = 0;
-	ts.tv_nsec = (long)due;
+static void share_begin(struct share *s)
+{
+	s->wall = bw_gc_now();
+	s->cpu = bw_gc_cpu_now();
+}
+
+/* What we have is for who assists meanwhile. */
+static void let_others(struct bw_collector *c, struct bw_marker *m, u64 ns)
+{
+	const struct timespec ts = { .tv_nsec = (long)ns };
+
 	marker_end(c, m);
 	nanosleep(&ts, NULL);
 	marker_begin(c, m);
 }
 
-/* A P is idle: one of the gang may have its CPU. Else what it has is for others. */
-static void wait_for_idle(struct bw_collector *c, struct bw_marker *m)
+/*
+ * L3. The collector's thread is the first of the gang. Where no P is idle it has its
+ * share of what all CPUs have, and sleeps if it had more.
+ */
+static void pace(struct bw_collector *c, struct bw_marker *m, u32 i,
+		 struct share *s)
 {
-	const struct timespec ts = { .tv_nsec = 500000 };
+	u64 cpus = max(READ_ONCE(bw_sched.nr_procs), 1U), wall, due;
 
-	if (READ_ONCE(bw_sched.nr_idle_p))
+	if (READ_ONCE(bw_sched.nr_idle_p) > i) {
+		if (!i)
+			share_begin(s);
 		return;
-	marker_end(c, m);
-	nanosleep(&ts, NULL);
-	marker_begin(c, m);
+	}
+	if (i) {
+		let_others(c, m, 500000);
+		return;
+	}
+	wall = bw_gc_now() - s->wall;
+	due = (bw_gc_cpu_now() - s->cpu) * SHARE / cpus;
+	if (due > wall + 200000)
+		let_others(c, m, min(due - wall, 1000000UL));
 }
 
-/* The first of the gang is the collector's thread itself. */
 static void mark_one(u32 i, void *arg)
 {
 	struct bw_collector *c = arg;
-	u64 from = bw_gc_now(), cpu = bw_gc_cpu_now();
 	struct bw_workbuf *b;
 	struct bw_marker m;
+	struct share s;
 
+	share_begin(&s);
 	marker_begin(c, &m);
 	for (;;) {
 		bool more = !bw_mark_drain(&m, SLICE);
 
 		bw_gc_count(c, &m);
-		if (more && !i)
-			pace(c, &m, from, cpu);
-		else if (more)
-			wait_for_idle(c, &m);
-		if (more)
+		if (more) {
+			pace(c, &m, i, &s);
 			continue;
+		}
 		b = bw_work_wait(&c->pool);
 		if (!b)
 			break;
