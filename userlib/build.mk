@@ -373,8 +373,8 @@ bw-sched-guests := sched_stress_test sched_exit_test sched_slot_test \
 bw-both-modes := $(bw-sched-guests) parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
 	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test gc_rules_test leak_test \
-	bulk_test resize_test map_model_test gc_fork_test \
-	gc_oom_test \
+	bulk_test resize_test gc_fork_test gc_oom_test gc_scavenge_test \
+	gc_bench_test mark_test map_model_test map_test slice_test string_test \
 	chan_test chan_gc_test chan_die_test chan_history_test select_test sync_test ctx_test pool_test
 
 $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
@@ -385,7 +385,7 @@ $(bw-both-modes:%=$(O)/static/%): $(O)/static/%: $(O)/rel/userlib/tests/%.o \
 
 # They need a backend that fails.
 $(O)/static/alloc_huge_test $(O)/static/alloc_oom_test $(O)/static/resize_test \
-$(O)/static/gc_oom_test: $(bw-test-src:%.c=$(O)/rel/%.o)
+$(O)/static/gc_oom_test $(O)/static/map_test: $(bw-test-src:%.c=$(O)/rel/%.o)
 
 static: $(bw-both-modes:%=$(O)/static/%)
 
