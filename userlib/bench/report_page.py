@@ -66,8 +66,6 @@ def of_machine(m):
             ("kernel", f"Linux {m.get('kernel')}, {m.get('machine')}"),
             ("burrow", m.get("burrow")), ("measured", m.get("time"))]
     rows += [tuple(peer.partition(": ")[::2]) for peer in m["peers"]]
-    if m["packages"]:
-        rows.append(("packages", ", ".join(m["packages"])))
     note = ""
     if m["loads"]:
         least, most = m["loads"]
@@ -77,6 +75,9 @@ def of_machine(m):
             note = f'<p class="note"><b>Load {most:.0f}</b>{e(text)}.</p>'
     cells = "".join(f"<div><dt>{e(a)}</dt><dd>{e(b)}</dd></div>"
                     for a, b in rows)
+    if m["packages"]:
+        cells += ('<div class="wide"><dt>packages</dt>'
+                  f'<dd>{e(", ".join(m["packages"]))}</dd></div>')
     return f'{note}<dl class="machine">{cells}</dl>'
 
 
