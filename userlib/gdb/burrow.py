@@ -19,11 +19,12 @@ UMETA_SHIFT = 22
 U_OWNER = 3 << 20
 NO_WINDOW = 0xff
 STASH_SLOTS = 62
-STASH_BYTES = 16384
+STASH_BYTES = 32768
 TINY = 0
 
 KINDS = ["noscan", "scan", "conservative", "manual", "stack"]
-STATES = ["free", "spare", "owned", "cached", "partial", "full", "large"]
+STATES = ["free", "spare", "owned", "cached", "partial", "full", "away",
+          "large"]
 
 
 def name(names, value):

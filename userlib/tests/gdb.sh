@@ -48,12 +48,14 @@ expect()
 
 live="burrow span tells span, class, slot and state of an address"
 core="burrow span tells the same of a core dump"
+same="numbers and names in burrow.py are the library's"
 blocks="burrow span tells blocks of malloc from slots in magazines and spans"
 if ! command -v gdb >/dev/null; then
 	say "ok 1 - $live # SKIP no gdb (package gdb)"
 	say "ok 2 - $core # SKIP no gdb (package gdb)"
 	say "ok 3 - $blocks # SKIP no gdb (package gdb)"
-	say "1..3"
+	say "ok 4 - $same # SKIP no gdb (package gdb)"
+	say "1..4"
 	exit 0
 fi
 
@@ -84,5 +86,27 @@ expect "$blocks" 'class  20: [0-9]* slots of 512 bytes, manual' \
 	'byte 0 of it: free, in a magazine of thread 1' \
 	'byte 0 of it: free, in a magazine of the depot' \
 	'byte 9 of it: allocated'
-say "1..3"
+# A change of these that the script does not know shows nowhere else.
+python3 - "$script" "$(dirname "$0")/../src/heap" >"$work/out" 2>&1 <<'END'
+import re
+import sys
+
+with open(sys.argv[1], encoding="ascii") as f:
+    script = f.read()
+header = ""
+for name in ("mspan.h", "mcache.h"):
+    with open(f"{sys.argv[2]}/{name}", encoding="ascii") as f:
+        header += f.read()
+states = [s.lower() for s in re.findall(r"^\tBW_MSPAN_(\w+),", header, re.M)]
+found = re.search(r"^STATES = \[(.*?)\]", script, re.M | re.S)[1]
+if re.findall(r'"(\w+)"', found) != states:
+    sys.exit(f"states: {states}")
+for name in ("NO_WINDOW", "STASH_SLOTS", "STASH_BYTES"):
+    value = re.search(rf"^#define BW_{name}\s+(\w+)U", header, re.M)[1]
+    if f"\n{name} = {value}\n" not in script:
+        sys.exit(f"{name}: {value}")
+print("the same")
+END
+expect "$same" '^the same$'
+say "1..4"
 exit $bad
