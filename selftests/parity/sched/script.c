@@ -29,6 +29,7 @@
 
 void crowd_begin(struct crowd *c, long n)
 {
+	c->nr = n;
 	c->waiter = bw_self();
 	__atomic_store_n(&c->left, n, __ATOMIC_SEQ_CST);
 }
@@ -44,7 +45,10 @@ void crowd_less(struct crowd *c)
 
 void crowd_wait(struct crowd *c)
 {
-	while (__atomic_load_n(&c->left, __ATOMIC_SEQ_CST))
+	long left;
+
+	for (left = c->nr; left;
+	     left = __atomic_load_n(&c->left, __ATOMIC_SEQ_CST))
 		bw_park();
 }
 

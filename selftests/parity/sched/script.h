@@ -14,11 +14,13 @@
 #include "../say.h"
 
 /**
- * struct crowd - the first G waits until @left is 0
+ * struct crowd - the first G waits until @left is 0, and for the token that comes then:
+ * left over, it would end another park. @nr: there comes one.
  */
 struct crowd {
 	struct bw_g *waiter;
 	long left;
+	long nr;
 };
 
 void crowd_begin(struct crowd *c, long n);
