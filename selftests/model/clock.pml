@@ -15,9 +15,12 @@
  *	NO_LOOK		who sleeps does not look again after he said until when
  *	NO_POKE		who adds does not look
  *	NO_AGAIN	who gives the clock up does not look once more (C4)
+ *	NO_LEAST	who sleeps says 0 for an entry at 0 (C2)
  */
 #define NEVER	9
 #define ENTRIES	3
+#define LEAST	1
+#define AT(n)	(n -> n + LEAST : 0)
 
 byte min = NEVER;		/* what others see of the least time */
 byte buffer = NEVER;		/* and what is on its way */
@@ -36,7 +39,7 @@ end:
 	od
 }
 
-/* Adds entries, each earlier than the one before. */
+/* Adds entries, each earlier than the one before, and the last one at 0. */
 proctype adder()
 {
 	byte n = ENTRIES, seen;
@@ -46,7 +49,7 @@ proctype adder()
 		n--;
 		/* the heap's lock is a barrier, for the buffer's last one */
 		buffer == NEVER;
-		buffer = n + 2;
+		buffer = AT(n);
 #ifndef NO_FENCE
 		buffer == NEVER;
 #endif
@@ -54,7 +57,7 @@ proctype adder()
 		do
 		:: seen = until;
 		   if
-		   :: seen > n + 2 ->
+		   :: seen > AT(n) ->
 			if
 			:: d_step { until == seen -> until = 0 };
 			   token = 1;
@@ -72,7 +75,7 @@ proctype adder()
 
 proctype machine()
 {
-	byte next;
+	byte next, said;
 	bit mine;
 
 look:
@@ -89,7 +92,12 @@ look:
 		next = min;
 		if
 		:: next != NEVER ->
-			until = next;
+#ifdef NO_LEAST
+			said = next;
+#else
+			said = (next -> next : LEAST);
+#endif
+			until = said;
 #ifndef NO_LOOK
 			if
 			:: min < next -> goto awake
@@ -97,7 +105,7 @@ look:
 			fi;
 #endif
 			/* until a poke; time does not pass */
-			minding = next;
+			minding = said;
 end_minding:
 			d_step { token -> token = 0 };
 			minding = 0;
@@ -133,9 +141,8 @@ proctype last_idle()
 proctype watch()
 {
 	timeout;
-	assert(added && min == 2);
-	assert(minding != 0);
-	assert(minding == min)
+	assert(added && min == 0);
+	assert(minding == LEAST)
 }
 
 init {

@@ -70,7 +70,7 @@ model preempt "a P is taken from nobody who uses it" \
 model stop "in a stop nobody moves, and after it everybody does" \
 	NO_RECHECK LOOK_FIRST FORGET ONE_LOOK
 model clock "nobody sleeps beyond a timer, and somebody minds the clock" \
-	NO_FENCE NO_LOOK NO_POKE NO_AGAIN
+	NO_FENCE NO_LOOK NO_POKE NO_AGAIN NO_LEAST
 model doubt "who minds the clock for nothing any more is told" \
 	NO_DOUBT NO_DROP NO_LOOK
 model desc "no edge is lost, and a wait is ended once, by event, deadline or close" \

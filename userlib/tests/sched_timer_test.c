@@ -263,6 +263,78 @@ static void a_timer_that_is_earlier_wakes_who_minds_the_clock(void)
 	run_it(sleeps_too_long);
 }
 
+/**
+ * struct at_once - a timer for a time that was long ago
+ * @main:	the G that waits for it
+ * @timer:	readies @main
+ * @about:	rounds in which @main is about to wait
+ * @held:	rounds in which nobody can become idle, until @timer runs
+ */
+static struct at_once {
+	struct bw_g *main;
+	struct bw_timer *timer;
+	int about;
+	int held;
+} at_once;
+
+#define AT_ONCE_ROUNDS	50
+
+/*
+ * Starts it when the M has looked at the timers and waits for the lock under
+ * which its P becomes idle. What it does next is to mind the clock.
+ */
+static void *starts_behind_its_back(void *arg)
+{
+	struct at_once *a = arg;
+	int i;
+
+	EXPECT(!bw_thread_attach());
+	for (i = 1; i <= AT_ONCE_ROUNDS; i++) {
+		while (READ_ONCE(a->about) < i)
+			sched_yield();
+		bw_lock(&bw_sched.lock);
+		WRITE_ONCE(a->held, i);
+		while (READ_ONCE(bw_sched.lock.word) != BW_LOCK_CONTENDED)
+			sched_yield();
+		EXPECT(bw_timer_start_at(a->timer, (uint64_t)i & 1) == 0);
+		bw_unlock(&bw_sched.lock);
+	}
+	bw_thread_detach();
+	return NULL;
+}
+
+static int waits_for_what_is_due(void *arg)
+{
+	struct at_once *a = &at_once;
+	pthread_t thread;
+	int i;
+
+	bw_procs(1);
+	*a = (struct at_once){
+		.main = bw_self(), .timer = bw_timer_make_ready(bw_self()),
+	};
+	pthread_create(&thread, NULL, starts_behind_its_back, a);
+	for (i = 1; i <= AT_ONCE_ROUNDS; i++) {
+		WRITE_ONCE(a->about, i);
+		while (READ_ONCE(a->held) < i)
+			;
+		bw_park();
+		/* for ever, where who minds the clock is lost */
+		bw_sleep(50 * US);
+	}
+	bw_block_begin();
+	pthread_join(thread, NULL);
+	bw_block_end();
+	bw_timer_free(a->timer);
+	bw_procs(4);
+	return 0;
+}
+
+static void a_timer_for_time_0_or_1_does_not_lose_who_minds_the_clock(void)
+{
+	run_it(waits_for_what_is_due);
+}
+
 static void yield_until_fired(void *arg)
 {
 	while (!READ_ONCE(nr_fired))
@@ -451,6 +523,7 @@ int main(void)
 	TEST(a_timer_fires_once_for_a_start_and_never_after_a_stop);
 	TEST(a_stop_is_in_time_until_the_function_is_called);
 	TEST(a_timer_that_is_earlier_wakes_who_minds_the_clock);
+	TEST(a_timer_for_time_0_or_1_does_not_lose_who_minds_the_clock);
 	TEST(each_start_fires_or_is_stopped_or_moved_once);
 	TEST(a_ticker_counts_every_tick_until_it_is_stopped);
 	TEST(timers_fire_while_every_P_is_busy);

@@ -12,8 +12,9 @@
  * them look at their own timers.
  *
  * C1. @taken is a lock that nobody waits for: one M at a time minds the clock.
- * C2. @until is not 0 only while it sleeps or is about to: it wakes by itself at
- *     that time. Who moves it to 0, by cmpxchg, owes one unpark.
+ * C2. @until is not 0 only while it sleeps or is about to, and then always, however
+ *     long ago an entry was due: it wakes by itself at that time. Who moves it to
+ *     0, by cmpxchg, owes one unpark.
  * C3. It stores @until and then looks at the least time of all heaps (and at
  *     whether the run ends); who adds an entry stores the least time of his heap
  *     and then looks at @until. Both with a full barrier in between, so nobody
@@ -57,6 +58,7 @@ static struct clock {
 
 /* The lowest bit of @until: he sleeps there, so that is where he is woken. */
 #define IN_EPOLL	1ULL
+#define EARLIEST	2ULL
 
 int bw_poll_init(void)
 {
@@ -113,7 +115,8 @@ static void sleep_until(struct bw_m *m, void *arg)
 {
 	struct watch *w = arg;
 	bool up = bw_netpoll_is_up(), poked = false;
-	u64 until = (w->next & ~IN_EPOLL) | (up ? IN_EPOLL : 0);
+	/* an entry at 0 or 1 would look like somebody's poke (C2) */
+	u64 until = max(w->next & ~IN_EPOLL, EARLIEST) | (up ? IN_EPOLL : 0);
 
 	__atomic_store_n(&idle_clock.until, until, __ATOMIC_SEQ_CST);
 	if (bw_timers_min() != w->next || load_seq(&bw_sched.ending) ||
