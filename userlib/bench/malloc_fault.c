@@ -11,14 +11,11 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "malloc/entry.h"
+#include "vm_row.h"
 
-#define REPEATS		5
+#define REPEATS		5	/* at most MAX_ROUNDS */
 #define FRAME		4096UL
 #define TOTAL		(16UL << 20)
 #define CYCLES		8U
@@ -175,14 +172,6 @@ static const struct row {
 
 #define NR_ROWS		(sizeof(rows) / sizeof(*rows))
 
-static double now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
 /* The first call, which opens the heap, is not the row's. */
 static int one(const struct row *r, const struct peer *peer)
 {
@@ -198,62 +187,22 @@ static int one(const struct row *r, const struct peer *peer)
 /* Negative: it did not end well. */
 static double again(const struct row *r, const struct peer *peer)
 {
-	char row[16], which[16], said[64] = "";
-	int fd[2], status = -1;
-	pid_t pid;
+	char row[16], which[16];
 
 	snprintf(row, sizeof(row), "%zu", (size_t)(r - rows));
 	snprintf(which, sizeof(which), "%zu", (size_t)(peer - peers));
-	if (pipe(fd))
-		return -1;
-	pid = fork();
-	if (!pid) {
-		dup2(fd[1], STDOUT_FILENO);
-		close(fd[0]);
-		close(fd[1]);
-		setenv("BURROW_MODE", peer->mode, 1);
-		execl("/proc/self/exe", "malloc_fault", row, which,
-		      (char *)NULL);
-		_exit(126);
-	}
-	close(fd[1]);
-	if (read(fd[0], said, sizeof(said) - 1) <= 0)
-		said[0] = '\0';
-	close(fd[0]);
-	waitpid(pid, &status, 0);
-	return status || !said[0] ? -1 : strtod(said, NULL);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
+	return child_says(peer->mode, "malloc_fault", row, which);
 }
 
 static int tell(const struct row *r, const struct peer *peer)
 {
-	double values[REPEATS], cost[REPEATS], median;
+	double cost[REPEATS];
 	unsigned int i;
 
 	for (i = 0; i < REPEATS; i++)
-		values[i] = again(r, peer);
-	memcpy(cost, values, sizeof(cost));
-	qsort(cost, REPEATS, sizeof(*cost), by_size);
-	printf("%s, %s\t", r->name, peer->name);
-	if (cost[0] < 0) {
-		printf("-\t4K page\tdid not end well\t-\n");
-		return 1;
-	}
-	median = cost[REPEATS / 2];
-	printf("%.0f\t4K page\t%.3f\t%s, %s", median / r->pages,
-	       (cost[REPEATS - 1] - cost[0]) / median, r->name,
-	       peers[0].name);
-	for (i = 0; i < REPEATS; i++)
-		printf("%c%.1f", i ? ' ' : '\t', values[i] / r->pages);
-	printf("\n");
-	fflush(stdout);
-	return 0;
+		cost[i] = again(r, peer) / r->pages;
+	return row_tell(r->name, peer->name, peers[0].name, "4K page", cost,
+			REPEATS);
 }
 
 int main(int argc, char **argv)

@@ -17,29 +17,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "mode_bench.h"
 
-#define MAX_ROUNDS	9U
 #define LEAST_ROUNDS	3U
 #define LONG_NS		60e9	/* of a row: then the least number of rounds will do */
 
 static const char *const modes[] = { "kernel", "user" };
+static const char *const mode_names[] = { "kernel mode", "user mode" };
 
 static const struct row *const tables[] = { heap_rows, g_rows };
 
 static bool quick, wall;
-
-double now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
 
 void die(const char *what)
 {
@@ -50,58 +39,7 @@ void die(const char *what)
 /* Negative: it did not end well. */
 static double once(const struct row *r, const char *mode)
 {
-	char said[64] = "";
-	int fd[2], status = -1;
-	pid_t pid;
-
-	if (pipe(fd))
-		die("pipe");
-	pid = fork();
-	if (!pid) {
-		dup2(fd[1], STDOUT_FILENO);
-		close(fd[0]);
-		close(fd[1]);
-		setenv("BURROW_MODE", mode, 1);
-		execl("/proc/self/exe", "mode_bench", "row", r->name,
-		      (char *)NULL);
-		_exit(126);
-	}
-	close(fd[1]);
-	if (read(fd[0], said, sizeof(said) - 1) <= 0)
-		said[0] = '\0';
-	close(fd[0]);
-	waitpid(pid, &status, 0);
-	return status || !said[0] ? -1 : strtod(said, NULL);
-}
-
-static int by_size(const void *a, const void *b)
-{
-	double x = *(const double *)a, y = *(const double *)b;
-
-	return (x > y) - (x < y);
-}
-
-static int tell(const struct row *r, const char *mode, const double *cost,
-		unsigned int nr)
-{
-	double sorted[MAX_ROUNDS], median;
-	unsigned int i;
-
-	memcpy(sorted, cost, nr * sizeof(*cost));
-	qsort(sorted, nr, sizeof(*sorted), by_size);
-	median = sorted[nr / 2];
-	printf("%s, %s mode\t", r->name, mode);
-	if (sorted[0] < 0) {
-		printf("-\t%s\tdid not end well\t-\n", r->unit);
-		return 1;
-	}
-	printf("%.0f\t%s\t%.3f\t%s, user mode\t", median, r->unit,
-	       median ? (sorted[nr - 1] - sorted[0]) / median : 0, r->name);
-	for (i = 0; i < nr; i++)
-		printf("%s%.1f", i ? " " : "", cost[i]);
-	printf("\n");
-	fflush(stdout);
-	return 0;
+	return child_says(mode, "mode_bench", "row", r->name);
 }
 
 static int measure(const struct row *r)
@@ -123,7 +61,8 @@ static int measure(const struct row *r)
 		}
 	}
 	for (k = 0; k < 2; k++)
-		bad |= tell(r, modes[k], cost[k], i);
+		bad |= row_tell(r->name, mode_names[k], mode_names[1], r->unit,
+				cost[k], i);
 	return bad;
 }
 

@@ -9,6 +9,8 @@
 #ifndef MODE_BENCH_H
 #define MODE_BENCH_H
 
+#include "vm_row.h"
+
 #define FRAME	4096UL
 
 #define QUICK	1U	/* row->when: in a short run, too */
@@ -33,7 +35,6 @@ struct row {
 extern const struct row heap_rows[];
 extern const struct row g_rows[];
 
-double now_ns(void);
 void die(const char *what);
 
 #endif
