@@ -8,28 +8,13 @@
 #include <unistd.h>
 
 #include "burrow.h"
+#include "last_one.h"
 #include "mode_bench.h"
 
 #define GS	4000
 #define BLOCKS	50
 
 static double result;
-
-/* How many Gs have still to come; the last one readies the first G. */
-static long left;
-static struct bw_g *boss;
-
-static void one_less(void)
-{
-	if (__atomic_sub_fetch(&left, 1, __ATOMIC_SEQ_CST) == 0)
-		bw_ready(boss);
-}
-
-static void wait_for_all(void)
-{
-	while (__atomic_load_n(&left, __ATOMIC_SEQ_CST))
-		bw_park();
-}
 
 static double in_a_run(int (*fn)(void *arg))
 {

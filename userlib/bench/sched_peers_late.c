@@ -7,24 +7,11 @@
 
 #include "burrow/go.h"
 #include "burrow/time.h"
+#include "last_one.h"
 #include "sched_peers.h"
 
-static struct bw_g *boss;
-static long left;
 static double sample[MAX_SAMPLES], seen_at;
 static int seen, stop;
-
-static void one_less(void)
-{
-	if (__atomic_sub_fetch(&left, 1, __ATOMIC_SEQ_CST) == 0)
-		bw_ready(boss);
-}
-
-static void wait_for_all(void)
-{
-	while (__atomic_load_n(&left, __ATOMIC_SEQ_CST))
-		bw_park();
-}
 
 static void see(void)
 {

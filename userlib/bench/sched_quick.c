@@ -18,6 +18,7 @@
 #include <time.h>
 
 #include "burrow/go.h"
+#include "last_one.h"
 #include "sched/g.h"
 #include "sched/switch.h"
 
@@ -30,22 +31,6 @@ static double ns_now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (double)ts.tv_sec * 1e9 + (double)ts.tv_nsec;
-}
-
-/* How many of a round's Gs still run; the last readies the first G. */
-static long left;
-static struct bw_g *boss;
-
-static void one_less(void)
-{
-	if (__atomic_sub_fetch(&left, 1, __ATOMIC_SEQ_CST) == 0)
-		bw_ready(boss);
-}
-
-static void wait_for_all(void)
-{
-	while (__atomic_load_n(&left, __ATOMIC_SEQ_CST))
-		bw_park();
 }
 
 static void nothing(void *arg)
