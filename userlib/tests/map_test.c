@@ -329,23 +329,60 @@ static void what_is_put_may_lie_in_the_map(void)
 		printf("# %s\n", said);
 }
 
-static void iterations_begin_anywhere(void)
+/* How many of @keys were the first one of some iteration. */
+static u32 nr_first(u32 keys, u32 iterations)
 {
 	const struct rig_map_kind *k = &rig_map_kinds[0];
 	struct bw_map *m = bw_map_make(&k->type, 0);
+	bool first[200] = { false };
 	struct bw_map_iter it;
-	u32 i, first[8] = { 0 }, others = 0;
+	u32 i, nr = 0;
 
-	for (i = 0; i < 8; i++)
+	for (i = 0; i < keys; i++)
 		rig_map_put(m, k, i, i);
-	for (i = 0; i < 2000; i++) {
+	for (i = 0; i < iterations; i++) {
 		bw_map_iter_begin(&it, m);
 		EXPECT(bw_map_next(&it));
-		first[*(const u64 *)it.key]++;
+		first[*(const u64 *)it.key] = true;
 	}
-	for (i = 0; i < 8; i++)
-		others += !!first[i];
-	EXPECT(others == 8);
+	for (i = 0; i < keys; i++)
+		nr += first[i];
+	return nr;
+}
+
+/* At each slot of one window, and of several stretches. */
+static void iterations_begin_anywhere(void)
+{
+	EXPECT(nr_first(8, 2000) == 8);
+	EXPECT(nr_first(200, 20000) == 200);
+}
+
+/* Nothing is removed; tables are replaced by larger ones, or split. */
+static void iterate_and_add(const struct rig_map_kind *k, u32 keys)
+{
+	struct bw_map *m = bw_map_make(&k->type, 0);
+	struct bw_map_iter it;
+	u64 i, next = keys;
+
+	for (i = 0; i < keys; i++)
+		rig_map_put(m, k, i, i);
+	bw_map_each(it, m) {
+		EXPECT(it.value == bw_map_get(m, it.key));
+		for (i = 0; i < keys && next < 8 * (u64)keys; i++, next++)
+			rig_map_put(m, k, next, next);
+	}
+}
+
+static void what_an_iteration_gives_lies_in_the_map(void)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(rig_map_kinds); i++) {
+		iterate_and_add(&rig_map_kinds[i], 5);
+		iterate_and_add(&rig_map_kinds[i], 100);
+		if (i < RIG_MAP_GOOD)
+			iterate_and_add(&rig_map_kinds[i], 3000);
+	}
 }
 
 #define MANY	(RIG_SLOW ? 100000U : 1000000U)
@@ -474,6 +511,7 @@ int main(void)
 	TEST(a_type_may_have_its_own_equal);
 	TEST(a_key_that_is_not_itself_is_never_found);
 	TEST(iterations_begin_anywhere);
+	TEST(what_an_iteration_gives_lies_in_the_map);
 	TEST(a_million_keys_come_and_go);
 	TEST(what_comes_and_goes_takes_no_more_room);
 	TEST(keys_that_collide_take_no_more_room);

@@ -137,11 +137,11 @@ struct bw_map_iter {
 	void *value;
 	const struct bw_map *map;
 	struct bw_map_table *table;
-	uint64_t first, pos, size;
-	uint64_t random;
 	const char *slots;
-	uint32_t start, window, left, full, turn;
-	uint32_t stride, value_at;
+	uint64_t full, rest, gone;
+	uint32_t turn, wrap, stride, value_at;
+	uint64_t first, pos, size, random;
+	uint32_t start, stretch, left;
 };
 
 /*

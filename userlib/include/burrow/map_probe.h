@@ -6,7 +6,7 @@
  *	  bw_map_get_u64_slow(), bw_map_next_slow()	lang/: all else
  *
  * Comes with burrow/map.h. Nothing here is for programs but the two calls: lang/map.h
- * says what the fields mean to each other (T1 to T6), and both may change with any
+ * says what the fields mean to each other (T1 to T7), and both may change with any
  * version of the library.
  */
 #ifndef BURROW_MAP_PROBE_H
@@ -188,6 +188,7 @@ struct bw_map_table {
  * @value_at:	of which the value begins here					[const]
  * @value_size:	bytes of it							[const]
  * @nr:		keys
+ * @gone:	see T7
  * @only:	the only table, twice: a hash cannot be shifted by all its bits
  * @spare:	the next directory, where this one is long, or NULL
  * @slot:	a slot's pointers, or NULL: tables have none, or all may be	[const]
@@ -209,6 +210,7 @@ struct bw_map {
 	uint32_t value_at;
 	uint32_t value_size;
 	size_t nr;
+	uint64_t gone;
 	struct bw_map_table *only;
 	struct bw_map_table *only_too;
 	struct bw_map_table **spare;
@@ -275,19 +277,18 @@ BW_MAP_INLINE void *bw_map_get_u64(const struct bw_map *m, uint64_t key)
 
 bool bw_map_next_slow(struct bw_map_iter *it);
 
-/* The next of a window, while nothing happened to its table. */
+/* The next of those that were seen together, while none is gone (T7). */
 BW_MAP_INLINE bool bw_map_next(struct bw_map_iter *it)
 {
-	const struct bw_map_table *t = it->table;
+	const struct bw_map *m = it->map;
+	uint64_t full = it->full;
 	uint32_t i;
 
-	if (__builtin_expect(!it->full || t->stale ||
-			     bw_map_state(it->map) & BW_MAP_WRITING, 0))
+	if (__builtin_expect(!full || m->gone != it->gone ||
+			     bw_map_state(m) & BW_MAP_WRITING, 0))
 		return bw_map_next_slow(it);
-	i = ((uint32_t)__builtin_ctz(it->full) + it->turn) % BW_WINDOW;
-	if (__builtin_expect(t->ctrl[it->window * BW_WINDOW + i] < BW_TAG_MIN, 0))
-		return bw_map_next_slow(it);
-	it->full &= it->full - 1;
+	i = ((uint32_t)__builtin_ctzll(full) + it->turn) & it->wrap;
+	it->full = full & (full - 1);
 	it->key = it->slots + (size_t)i * it->stride;
 	it->value = (char *)(uintptr_t)it->key + it->value_at;
 	return true;

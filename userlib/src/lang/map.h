@@ -33,6 +33,8 @@
  * T5. A table that was replaced is @stale and never written again: who iterates over
  *     it (@seen) knows from it what he has not had yet, and looks that up.
  * T6. @state has WRITING from the first look at the map to the last of who changes it.
+ * T7. @gone is another one after a key was removed, a table replaced or the map cleared:
+ *     who iterates and finds it as it was need not look where he looked before.
  *
  * Rejected: groups that hold control bytes and slots together (a miss then waits for
  * memory, where control bytes alone stay in a cache); growing all at once (a map of

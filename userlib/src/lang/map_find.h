@@ -302,6 +302,7 @@ BW_MAP_MADE void bw_map_take_out(struct bw_map *m, u32 kind,
 	t->left += empty;
 	t->used--;
 	m->nr--;
+	m->gone++;
 }
 
 BW_MAP_MADE bool bw_map_remove(struct bw_map *m, u32 kind, const void *key)

@@ -239,6 +239,7 @@ static void dir_set(struct bw_map *m, struct bw_map_table *t, u64 h,
 	if (!m->depth)
 		bw_set(&m->only_too, b);
 	t->stale = true;
+	m->gone++;
 }
 
 static int replace(struct bw_map *m, u64 h, struct bw_map_table *t, u32 slots)

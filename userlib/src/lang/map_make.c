@@ -173,6 +173,7 @@ void bw_map_clear(struct bw_map *m)
 		clear_table(m, t);
 	}
 	m->nr = 0;
+	m->gone++;
 	bw_map_write_end(m);
 }
 
