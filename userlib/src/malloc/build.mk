@@ -21,11 +21,18 @@ bw-malloc-below := $(filter $(bw-malloc-rooms),$(bw-lib-src))
 BW_MALLOC_SONAME := libburrow-malloc.so.0
 bw-malloc-so := $(O)/libburrow-malloc.so.$(BW_VERSION)
 
+# What malloc has no use for of the rooms below, objects of the collector's above
+# all, is not in the library: a third of its code, and tables with addresses in them
+# which each process would have a copy of. preload.sh looks that they stay away.
+bw-malloc-so-flags := -fno-builtin-malloc -DBW_MALLOC_INTERPOSE \
+	-ffunction-sections -fdata-sections
+bw-malloc-so-drop := -Wl,--gc-sections -Wl,-z,start-stop-gc
+
 # $(1): flavour. The names of the C library are in entry.o and info.o alone; the
 # compiler must not take them for the C library's.
 define bw-malloc-flavour
 bw-malloc-obj-$(1) := $$(bw-malloc-src:%.c=$$(O)/$(1)/%.o)
-bw-malloc-so-obj-$(1) := $$(bw-malloc-below:%.c=$$(O)/$(1)/%.o) \
+bw-malloc-so-obj-$(1) := $$(bw-malloc-below:%.c=$$(O)/$(1)/so/%.o) \
 	$$(bw-malloc-src:%.c=$$(O)/$(1)/so/%.o)
 
 $$(bw-malloc-obj-$(1)): bw-flags-$(1) += -fno-builtin-malloc
@@ -34,10 +41,11 @@ $$(O)/$(1)/so/%.o: %.c
 	@mkdir -p $$(@D)
 	@echo '  $(1) so $$<'
 	@$$(bw-cc-$(1)) $$(bw-cflags) $$(bw-flags-$(1)) -fPIC \
-		-fno-builtin-malloc -DBW_MALLOC_INTERPOSE -c -o $$@ $$<
+		$$(bw-malloc-so-flags) -c -o $$@ $$<
 
 -include $$(patsubst %.c,$$(O)/$(1)/%.d,$$(bw-malloc-src))
--include $$(patsubst %.c,$$(O)/$(1)/so/%.d,$$(bw-malloc-src))
+-include $$(patsubst %.c,$$(O)/$(1)/so/%.d,$$(bw-malloc-src) \
+	$$(bw-malloc-below))
 endef
 $(foreach f,rel dbg asan tsan clang,$(eval $(call bw-malloc-flavour,$(f))))
 
@@ -47,8 +55,8 @@ $(bw-malloc-so): $(bw-malloc-so-obj-rel) $(bw-so-obj) \
 	@echo '  $(CC) $(@F)'
 	@$(CC) $(CFLAGS) -shared -pthread -Wl,-soname,$(BW_MALLOC_SONAME) \
 		-Wl,--version-script=userlib/libburrow-malloc.map \
-		-Wl,-z,defs -Wl,-z,relro,-z,now,-z,nodelete -o $@ \
-		$(bw-malloc-so-obj-rel) $(bw-so-obj)
+		-Wl,-z,defs -Wl,-z,relro,-z,now,-z,nodelete \
+		$(bw-malloc-so-drop) -o $@ $(bw-malloc-so-obj-rel) $(bw-so-obj)
 	@ln -sf $(@F) $(O)/$(BW_MALLOC_SONAME)
 	@ln -sf $(BW_MALLOC_SONAME) $(O)/libburrow-malloc.so
 
@@ -225,6 +233,7 @@ $(O)/oneheap/libburrow-malloc-other.so: userlib/src/heap/pageheap_process.c
 	@$(CC) $(bw-cflags) $(bw-flags-rel) -DBW_HEAP_LAYOUT_NR=99 -c \
 		-o $(O)/oneheap/other.o userlib/src/heap/pageheap_process.c
 	@$(CC) $(CFLAGS) -shared -pthread -Wl,-z,defs,-z,now,-z,nodelete \
+		$(bw-malloc-so-drop) \
 		-Wl,--version-script=userlib/libburrow-malloc.map -o $@ \
 		$(O)/oneheap/other.o $(bw-so-obj) \
 		$(filter-out %/pageheap_process.o,$(bw-malloc-so-obj-rel))
