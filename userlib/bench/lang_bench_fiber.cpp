@@ -10,13 +10,14 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <thread>
 #include <vector>
 
 #include <time.h>
 #include <unistd.h>
 
 #include <boost/fiber/all.hpp>
+
+#include "fiber_threads.hpp"
 
 namespace fibers = boost::fibers;
 
@@ -158,17 +159,6 @@ static const struct row {
 	{ "lock", do_lock }, { "fight", do_fight },
 };
 
-/* The second thread only lends a hand. */
-static void helps()
-{
-	static fibers::mutex lock;
-	static fibers::condition_variable never;
-
-	fibers::use_scheduling_algorithm<fibers::algo::work_stealing>(2u, true);
-	std::unique_lock<fibers::mutex> held(lock);
-	never.wait(held);
-}
-
 int main(int argc, char **argv)
 {
 	if (argc != 3)
@@ -176,13 +166,10 @@ int main(int argc, char **argv)
 	for (auto &row : rows) {
 		if (strcmp(row.name, argv[1]))
 			continue;
-		if (!strcmp(argv[2], "1")) {
+		if (!strcmp(argv[2], "1"))
 			clock_id = CLOCK_PROCESS_CPUTIME_ID;
-		} else {
-			std::thread(helps).detach();
-			fibers::use_scheduling_algorithm<
-				fibers::algo::work_stealing>(2u, true);
-		}
+		else
+			run_on_two_threads();
 		/* the first time, memory is touched and threads are made */
 		row.fn();
 		printf("%.1f\n", row.fn());

@@ -6,11 +6,11 @@
  */
 #include <atomic>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include <boost/fiber/all.hpp>
 
+#include "fiber_threads.hpp"
 extern "C" {
 #include "sched_peers.h"
 }
@@ -259,17 +259,6 @@ static const struct row rows[] = {
 	{ nullptr, nullptr },
 };
 
-/* The second thread only lends a hand. */
-static void helps()
-{
-	static fibers::mutex lock;
-	static fibers::condition_variable never;
-
-	fibers::use_scheduling_algorithm<fibers::algo::work_stealing>(2u, true);
-	std::unique_lock<fibers::mutex> held(lock);
-	never.wait(held);
-}
-
 int main(int argc, char **argv)
 {
 	const struct row *row = argc > 2 ? find_row(rows, argv[1]) : nullptr;
@@ -277,11 +266,8 @@ int main(int argc, char **argv)
 	if (!row)
 		return NONE;
 	nr_procs = atoi(argv[2]);
-	if (nr_procs > 1) {
-		std::thread(helps).detach();
-		fibers::use_scheduling_algorithm<fibers::algo::work_stealing>(
-			2u, true);
-	}
+	if (nr_procs > 1)
+		run_on_two_threads();
 	printf("%.3f\n", row->fn());
 	/* fibers that wait for ever, and the other thread */
 	fflush(stdout);
