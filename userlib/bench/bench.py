@@ -294,3 +294,12 @@ def told(name, ratio, goal=None, more=False):
     if goal is None:
         return ratio.of(name)
     return f"{ratio.of(name)} ({goal:g}: {ratio.verdict(goal, more)})"
+
+
+def cells(values, ratios, goals=None, more=False):
+    """A line of a table: everybody's figure, then what compare() made of them."""
+    goals = goals or {}
+    return [f"{name} {statistics.median(v):.4g} ±{spread(v):.0f}%"
+            for name, v in values.items()] + \
+        [told(name, ratio, goals.get(name), more)
+         for name, ratio in ratios.items()]

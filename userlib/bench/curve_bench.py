@@ -13,11 +13,9 @@
 NAME=PROGRAM is gc_peers of a peer, NAME-sched=PROGRAM its sched_peers. hybrid is
 burrow that marks while the program runs.
 """
-import os
-import statistics
 import tempfile
 
-from bench import Bench, environment, run, spread, watch
+from bench import Bench, cells, environment, run, watch
 
 OBJECTS = 3000000
 ROWS = ["heap:16", "heap:64", "heap:256", "heap:1024", "gs:1000", "gs:10000",
@@ -25,12 +23,8 @@ ROWS = ["heap:16", "heap:64", "heap:256", "heap:1024", "gs:1000", "gs:10000",
 
 
 def told_of(row, unit, figure, values, ratios):
-    text = f"{row:12} {figure:8} {unit:8}"
-    for name, v in values.items():
-        text += f"  {name} {statistics.median(v):.4g} ±{spread(v):.0f}%"
-    for name, ratio in ratios.items():
-        text += f"  {ratio.of(name)}"
-    print(text, flush=True)
+    print("  ".join([f"{row:12} {figure:8} {unit:8}", *cells(values, ratios)]),
+          flush=True)
 
 
 def env_of(name, **more):

@@ -7,9 +7,7 @@
 For each row, with 1 or 2 Ps, each one's time, and the ratio against a goal of 0.5 of
 Go's (bench.py says how). boost.fiber has no select and no waitgroup.
 """
-import statistics
-
-from bench import Bench, run, spread, told
+from bench import Bench, cells, run
 
 GOALS = {"go": 0.5}
 ROWS = ("buffer", "ping", "spsc0", "spsc1", "spsc128", "mpmc0", "mpmc1",
@@ -28,11 +26,9 @@ def main():
         row, _, procs = name.partition(":")
         values = bench.turns(
             bench.peers, lambda who: once(bench.peers[who], row, procs or "1"))
-        cells = [f"{who} {statistics.median(v):.4g} ±{spread(v):.0f}%"
-                 for who, v in values.items()]
         ratios = bench.compare(name, "ns", values, goals=GOALS)
-        cells += [told(who, ratio, GOALS.get(who)) for who, ratio in ratios.items()]
-        print(f"{name:12} ns  " + "; ".join(cells), flush=True)
+        print(f"{name:12} ns  " + "; ".join(cells(values, ratios, GOALS)),
+              flush=True)
 
 
 main()

@@ -7,11 +7,9 @@
 For each step: the median of each with its spread, and the ratios of the first to the
 others, against a goal of 0.5 of Go's (bench.py says how).
 """
-import statistics
+from bench import Bench, cells, run
 
-from bench import Bench, run, spread, told
-
-GOAL = 0.5
+GOALS = {"go": 0.5}
 ROWS = ("u64:1000", "u64:1000000", "string:1000", "string:1000000",
         "append:10000000")
 
@@ -34,12 +32,9 @@ def tell(bench, row):
         values = {who: [one[step] for one in v] for who, v in got.items()
                   if step in v[0]}
         name = f"{row} {step}"
-        ratios = bench.compare(name, "ns", values, goals={"go": GOAL})
-        cells = [f"{who} {statistics.median(v):.4g} ±{spread(v):.0f}%"
-                 for who, v in values.items()]
-        cells += [told(who, ratio, GOAL if who == "go" else None)
-                  for who, ratio in ratios.items()]
-        print(f"{name:24} ns  " + "; ".join(cells), flush=True)
+        ratios = bench.compare(name, "ns", values, goals=GOALS)
+        print(f"{name:24} ns  " + "; ".join(cells(values, ratios, GOALS)),
+              flush=True)
 
 
 def main():

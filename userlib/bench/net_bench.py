@@ -10,9 +10,8 @@ a second, the server's CPU time for one and the 99th percentile, in us (bench.py
 how). BENCH_MS is how long a round is, 400.
 """
 import os
-import statistics
 
-from bench import Bench, environment, run, spread, told
+from bench import Bench, cells, environment, run
 
 GOAL = {"raw": 1.1}
 ROWS = [f"{conns}:{procs}" for procs in (1, 2) for conns in (100, 1000, 10000)]
@@ -43,12 +42,8 @@ def tell(bench, row):
         values = {name: [one[figure] for one in v] for name, v in got.items()}
         goals = GOAL if figure == "cpu" else {}
         ratios = bench.compare(row, unit, values, figure, goals, more)
-        text = f"{row:9} {figure:4} {unit:4}"
-        for name, v in values.items():
-            text += f"  {name} {statistics.median(v):.4g} ±{spread(v):.0f}%"
-        for name, ratio in ratios.items():
-            text += "  " + told(name, ratio, goals.get(name), more)
-        print(text, flush=True)
+        print("  ".join([f"{row:9} {figure:4} {unit:4}",
+                         *cells(values, ratios, goals, more)]), flush=True)
     bench.plot("tail", row, "round trip", "us",
                {name: sorted(tail.items()) for name, tail in tails.items()})
 

@@ -15,9 +15,7 @@ compare burrow with 2 Ps to burrow with 1.
 	own	a figure of burrow's alone, most often
 	kept	... of which more is better
 """
-import statistics
-
-from bench import Bench, Ratio, run, spread, told
+from bench import Bench, Ratio, cells, run, told
 
 LIMIT = {"user": {"go": 0.4, "fiber": 1.0}, "kernel": {"threads": 1.1},
          "speed-up": {"go": 1.0, "threads": 1.0}, "own": {}, "kept": {}}
@@ -68,14 +66,11 @@ def tell(bench, row, procs):
     name_of_row = f"{row}:{procs}"
     ratios = bench.compare(name_of_row, unit, values, FIGURES[unit],
                            LIMIT[kind], more)
-    cells = [f"{name} {statistics.median(v):.4g} ±{spread(v):.0f}%"
-             for name, v in values.items()]
-    cells += [told(name, ratio, LIMIT[kind].get(name), more)
-              for name, ratio in ratios.items()]
+    line = cells(values, ratios, LIMIT[kind], more)
     if own:
         verdict = Ratio(values["burrow"], [1] * bench.args.rounds)
-        cells.append(f"burrow itself ({own:g}: {verdict.verdict(own, more)})")
-    print(f"{name_of_row:15} {unit:5} " + "; ".join(cells), flush=True)
+        line.append(f"burrow itself ({own:g}: {verdict.verdict(own, more)})")
+    print(f"{name_of_row:15} {unit:5} " + "; ".join(line), flush=True)
 
 
 def tell_two_to_one(bench, row):

@@ -8,9 +8,7 @@ A row is time or stop, on so many Ps; a line for each figure of the program
 (time_bench.c, stop_bench.c). Who comes back late is told beside a thread that comes
 back from clock_nanosleep(), which the kernel alone makes late.
 """
-import statistics
-
-from bench import Bench, environment, run, spread
+from bench import Bench, cells, environment, run
 
 ROWS = ("time:1", "time:2", "stop:1", "stop:2")
 LATE = ("sleep", "fires")	# beside the last line of time_bench, nano
@@ -32,12 +30,8 @@ def once(bench, row):
 
 def told_of(bench, row, unit, figure, values):
     ratios = bench.compare(row, unit, values, figure)
-    text = f"{row:7} {figure:28} {unit}"
-    for name, v in values.items():
-        text += f"  {name} {statistics.median(v):.4g} ±{spread(v):.0f}%"
-    for name, ratio in ratios.items():
-        text += f"  {ratio.of(name)}"
-    print(text, flush=True)
+    print("  ".join([f"{row:7} {figure:28} {unit}", *cells(values, ratios)]),
+          flush=True)
 
 
 def tell(bench, row):

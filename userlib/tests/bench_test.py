@@ -53,6 +53,16 @@ def a_goal_is_reached_only_where_the_whole_middle_half_says_so():
     assert ratio.verdict(0.6, True) == "missed"
 
 
+def a_line_has_everybodys_figure_and_the_ratios_beside_their_goals():
+    values = {"burrow": [40, 50, 60], "go": [100] * 3, "c": [100] * 3}
+    ratios = {n: bench.Ratio(values["burrow"], values[n]) for n in ("go", "c")}
+    got = bench.cells(values, ratios, {"go": 0.7, "x": 1})
+    assert got == ["burrow 50 ±20%", "go 100 ±0%", "c 100 ±0%",
+                   "0.50 of go (0.40..0.60) (0.7: reached)",
+                   "0.50 of c (0.40..0.60)"], got
+    assert bench.cells(values, ratios, {"go": 0.7}, True)[3].endswith("missed)")
+
+
 def a_program_that_complains_ends_it_and_77_is_no_such_row():
     assert bench.run(["sh", "-c", "echo 5"]) == "5\n"
     assert bench.run(["sh", "-c", "exit 77"]) is None
