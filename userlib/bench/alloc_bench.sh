@@ -7,11 +7,9 @@ out=$1
 lib=$2
 shift 2
 . "$(dirname "$0")/peers.sh"
-mkdir -p "$out"
 source=$here/alloc_bench.c
 
-build "$out/alloc_bw" -DPEER='"alloc_bw.h"' "$source" \
-	-I"$top/userlib/include" -I"$top/uapi" "$lib"
+build_with_burrow "$out/alloc_bw" "$source" alloc_bw.h "$lib"
 if peer mimalloc; then
 	libs=$(dirname "$(find "$dir/usr/lib" -name libmimalloc.so)")
 	build "$out/alloc_mi" -DPEER='"alloc_mi.h"' "$source" \

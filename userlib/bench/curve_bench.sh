@@ -9,16 +9,10 @@ sched=$3
 shift 3
 . "$(dirname "$0")/peers.sh"
 
-mkdir -p "$out"
 source=$here/gc_peers.c
-build "$out/gc_peers_bw" -DPEER='"gc_peers_bw.h"' "$source" \
-	-I"$top/userlib/include" -I"$top/uapi" "$lib"
+build_with_burrow "$out/gc_peers_bw" "$source" gc_peers_bw.h "$lib"
 peer_in_go "$here/gc_peers.go" "$out/gc_peers_go"
-peer_in_go "$here/sched_peers.go" "$out/sched_go"
-for i in "${!peers[@]}"; do
-	[ "${peers[i]}" != "go=$out/sched_go" ] ||
-		peers[i]=go-sched=$out/sched_go
-done
+peer_in_go "$here/sched_peers.go" "$out/sched_go" go-sched
 peer bdwgc && build_with_bdwgc "$out/gc_peers_gc" "$source" gc_peers_gc.h
 exec python3 "$here/curve_bench.py" burrow="$out/gc_peers_bw" \
 	burrow-sched="$sched" hybrid="$out/gc_peers_bw" "${peers[@]}" -- "$@"

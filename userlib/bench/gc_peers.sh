@@ -7,11 +7,9 @@ out=$1
 lib=$2
 shift 2
 . "$(dirname "$0")/peers.sh"
-mkdir -p "$out"
 source=$here/gc_peers.c
 
-build "$out/gc_peers_bw" -DPEER='"gc_peers_bw.h"' "$source" \
-	-I"$top/userlib/include" -I"$top/uapi" "$lib"
+build_with_burrow "$out/gc_peers_bw" "$source" gc_peers_bw.h "$lib"
 build "$out/gc_peers_floor" -DPEER='"gc_peers_floor.h"' "$source"
 peer_in_go "$here/gc_peers.go" "$out/gc_peers_go"
 peer bdwgc && build_with_bdwgc "$out/gc_peers_gc" "$source" gc_peers_gc.h

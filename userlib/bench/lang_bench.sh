@@ -8,7 +8,6 @@ burrow=$2
 shift 2
 . "$(dirname "$0")/peers.sh"
 
-mkdir -p "$out"
 peer_in_go "$here/lang_bench.go" "$out/lang_go"
 peer_with_fiber "$here/lang_bench_fiber.cpp" "$out/lang_fiber"
 exec python3 "$here/lang_bench.py" burrow="$burrow" "${peers[@]}" -- "$@"

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 # peers.sh, for bash: what the scripts share that measure burrow beside others. They
-# say where objects go ($out) and find here: $here, $top, $flags, and the programs as
-# name=program in $peers.
+# say where objects go ($out, which is made) and find here: $here, $top, $flags, and the
+# programs as name=program in $peers.
 here=$(dirname "${BASH_SOURCE[0]}")
 top=$here/../..
 flags=(-O2 -std=gnu11 -D_GNU_SOURCE= -Wall -Wextra -Werror -Wno-unused-parameter -pthread)
 peers=()
+mkdir -p "$out"
 
 # NAME: where it is unpacked, in $dir, or a line that says why it is not here. What it
 # is goes to BENCH_PEERS, for the results (bench.py).
@@ -25,7 +26,7 @@ peer()
 	[ -n "$dir" ]
 }
 
-# SOURCE PROGRAM: a peer in Go, if there is a Go to be had
+# SOURCE PROGRAM [NAME]: a peer in Go, if there is a Go to be had
 peer_in_go()
 {
 	local cache
@@ -36,7 +37,7 @@ peer_in_go()
 	env GOROOT="$dir" GOCACHE="$cache" GO111MODULE=off \
 		GOTOOLCHAIN=local GOPROXY=off GOTELEMETRY=off CGO_ENABLED=0 \
 		GOPATH="$cache/path" "$dir/bin/go" build -o "$2" "$1" &&
-		peers+=(go="$2")
+		peers+=("${3:-go}=$2")
 	"$dir/bin/go" version | sed 's/^/# /'
 }
 
@@ -66,6 +67,12 @@ build()
 
 	shift
 	"${CC:-cc}" "${flags[@]}" -o "$program" "$@" || exit 1
+}
+
+# PROGRAM SOURCE HEADER LIBBURROW.a: from C, with the library
+build_with_burrow()
+{
+	build "$1" -DPEER="\"$3\"" "$2" -I"$top/userlib/include" -I"$top/uapi" "$4"
 }
 
 # PROGRAM SOURCE HEADER: from C, with the bdwgc of $dir

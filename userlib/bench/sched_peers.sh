@@ -8,7 +8,6 @@ out=$1
 burrow=$2
 shift 2
 . "$(dirname "$0")/peers.sh"
-mkdir -p "$out"
 peer_in_go "$here/sched_peers.go" "$out/sched_go"
 peer_with_fiber "$here/sched_peers_fiber.cpp" "$out/sched_fiber"
 build "$out/sched_thread" "$here/sched_peers_thread.c"

@@ -8,6 +8,5 @@ examples=$2
 shift 2
 . "$(dirname "$0")/peers.sh"
 
-mkdir -p "$out"
 peer_in_go "$here/servers_bench.go" "$out/servers_go"
 exec python3 "$here/servers_bench.py" "$examples" "$out" "${peers[0]-}" "$@"
