@@ -4,6 +4,7 @@
 #include "map_rig.h"
 
 static const struct bw_map_type words = BW_MAP(BW_U64, BW_U64);
+static const struct bw_map_type texts = BW_MAP(BW_STRING, BW_U64);
 static struct bw_map *shared;
 
 static int into_null(void *arg)
@@ -175,6 +176,47 @@ static int one_iterates(void *arg)
 	return while_it_changes(NULL);
 }
 
+/* What is made for words and for strings sees another who changes the map, too. */
+static struct bw_map *changed_by_another(const struct bw_map_type *t)
+{
+	struct bw_string any = BW_STR("a string, or a word");
+	struct bw_map *m = bw_map_make(t, 0);
+
+	bw_map_put(m, &any, &any);
+	WRITE_ONCE(m->state, bw_map_state(m) | BW_MAP_WRITING);
+	return m;
+}
+
+static int word_is_added(void *arg)
+{
+	return !bw_map_at_u64(changed_by_another(&words), 1, NULL);
+}
+
+static int word_is_removed(void *arg)
+{
+	return !bw_map_del_u64(changed_by_another(&words), 1);
+}
+
+static int string_is_removed(void *arg)
+{
+	return !bw_map_del_string(changed_by_another(&texts),
+				  BW_STR("twelve bytes"));
+}
+
+/* The second of a stretch, of which nothing is looked at again. */
+static int the_next_is_taken(void *arg)
+{
+	struct bw_map *m = bw_map_make(&words, 0);
+	struct bw_map_iter it;
+
+	bw_map_at_u64(m, 1, NULL);
+	bw_map_at_u64(m, 2, NULL);
+	bw_map_iter_begin(&it, m);
+	bw_map_next(&it);
+	WRITE_ONCE(m->state, bw_map_state(m) | BW_MAP_WRITING);
+	return bw_map_next(&it);
+}
+
 static void misuse_dies_with_the_right_line(void)
 {
 	static const struct misuse rows[] = {
@@ -195,6 +237,10 @@ static void misuse_dies_with_the_right_line(void)
 		{ one_removes, "concurrent use of a map: it is changed by two" },
 		{ one_clears, "concurrent use of a map: it is changed by two" },
 		{ one_iterates, "concurrent use of a map: it is iterated" },
+		{ word_is_added, "concurrent use of a map: it is changed by" },
+		{ word_is_removed, "concurrent use of a map: it is changed" },
+		{ string_is_removed, "concurrent use of a map: it is changed" },
+		{ the_next_is_taken, "concurrent use of a map: it is iterated" },
 	};
 
 	expect_misuse(rows, ARRAY_SIZE(rows));

@@ -105,15 +105,29 @@ static void every_byte_and_the_length_count_for_a_hash(void)
 
 /*
  * pNV: N gets V; gNV: N has V; g-N: N is not there; dN, d-N: N is removed, was not
- * there; aN, a-N: value of N added to by 1, N was there or new; c: clear; lN
+ * there; aN, a-N: value of N added to by 1, N was there or new; bN, b-N: the same by
+ * the call that is for such keys, if there is one; c: clear; lN
  */
 static const char *const scripts[] = {
 	"l0 g-1 d-1 p15 g15 l1 p16 g16 l1 d1 g-1 d-1 l0",
 	"a-1 g11 a1 g12 d1 a-1 g11 l1",
+	"b-1 g11 b1 g12 d1 b-1 g11 b-2 b-3 b-4 b-5 b-6 b-7 b-8 b-9 b9 l9",
 	"p11 p22 p33 p44 p55 p66 p77 p88 l8 p99 l9 g11 g99 c l0 g-1 g-9",
 	"p11 p22 p33 p44 p55 p66 p77 p88 d1 d2 d3 p12 p23 p34 g88 l8 a-9",
 	"c p11 c c p12 g12 l1",
 };
+
+/* As bw_map_at(); @n is the word that @key is, where it is one. */
+static u64 *at_by_kind(struct bw_map *m, const struct rig_map_kind *k,
+		       const void *key, u64 n, bool *fresh)
+{
+	if (rig_is_words(k))
+		return bw_map_at_u64(m, n, fresh);
+	if (rig_is_strings(k))
+		return bw_map_at_string(m, *(const struct bw_string *)key,
+					fresh);
+	return bw_map_at(m, key, fresh);
+}
 
 static bool step(struct bw_map *m, const struct rig_map_kind *k, const char *at)
 {
@@ -134,7 +148,9 @@ static bool step(struct bw_map *m, const struct rig_map_kind *k, const char *at)
 	case 'd':
 		return bw_map_del(m, key) == !no;
 	case 'a':
-		got = bw_map_at(m, key, &fresh);
+	case 'b':
+		got = *at == 'a' ? bw_map_at(m, key, &fresh) :
+				   at_by_kind(m, k, key, n, &fresh);
 		return fresh == no && got && (*got)++ == (no ? 0 : 1);
 	case 'c':
 		bw_map_clear(m);

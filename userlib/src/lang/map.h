@@ -162,4 +162,20 @@ static inline void bw_map_write_end(struct bw_map *m)
 	WRITE_ONCE(m->state, state & ~BW_MAP_WRITING);
 }
 
+/*
+ * The same, by who knows what @state is: a load of it would wait for the store of
+ * the call before, and that for its own load.
+ */
+static inline void bw_map_write_begin_of(struct bw_map *m, u32 state)
+{
+	WRITE_ONCE(m->state, state | BW_MAP_WRITING);
+}
+
+static inline void bw_map_write_end_of(struct bw_map *m, u32 state)
+{
+	if (unlikely(bw_map_state(m) != (state | BW_MAP_WRITING)))
+		bw_map_die_race("it is changed by two at a time");
+	WRITE_ONCE(m->state, state);
+}
+
 #endif

@@ -289,20 +289,27 @@ BW_MAP_MADE void bw_map_empty(const struct bw_map *m, u32 kind, char *slot)
 	bw_map_value_zero(m, slot);
 }
 
-BW_MAP_MADE void bw_map_take_out(struct bw_map *m, u32 kind,
-				 const struct bw_map_place *p, char *slot)
+/* The slot of @ctrl has no key any more. T2; @empty: its window has an EMPTY one */
+BW_MAP_MADE void bw_map_take_away(struct bw_map *m, struct bw_map_table *t,
+				  u8 *ctrl, bool empty)
 {
-	struct bw_map_table *t = p->table;
-	/* T2; where there is one window nobody looks further */
-	bool empty = !t->mask ||
-		     bw_window_empty(bw_map_window(t, p->at / BW_WINDOW));
-
-	bw_map_empty(m, kind, slot);
-	t->ctrl[p->at] = empty ? BW_EMPTY : BW_DELETED;
+	/* where there is one window nobody looks further */
+	empty = empty || !t->mask;
+	*ctrl = empty ? BW_EMPTY : BW_DELETED;
 	t->left += empty;
 	t->used--;
 	m->nr--;
 	m->gone++;
+}
+
+BW_MAP_MADE void bw_map_take_out(struct bw_map *m, u32 kind,
+				 const struct bw_map_place *p, char *slot)
+{
+	struct bw_map_table *t = p->table;
+	bool empty = bw_window_empty(bw_map_window(t, p->at / BW_WINDOW));
+
+	bw_map_empty(m, kind, slot);
+	bw_map_take_away(m, t, &t->ctrl[p->at], empty);
 }
 
 BW_MAP_MADE bool bw_map_remove(struct bw_map *m, u32 kind, const void *key)

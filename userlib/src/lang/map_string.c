@@ -107,11 +107,11 @@ bool bw_map_del_string(struct bw_map *m, struct bw_string key)
 
 	if (unlikely(!is_usual(m, key)))
 		return del_slow(m, key);
-	bw_map_write_begin(m);
+	bw_map_write_begin_of(m, BW_KEY_STRING);
 	slot = look(m, key, &at);
 	if (likely(slot))
 		bw_map_take_out(m, BW_KEY_STRING, &at.place, slot);
-	bw_map_write_end(m);
+	bw_map_write_end_of(m, BW_KEY_STRING);
 	if (likely(slot))
 		return true;
 	return is_all(&at) ? false : del_slow(m, key);
