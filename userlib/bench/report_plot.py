@@ -9,8 +9,10 @@ dashes and marks of their own and a table below.
 from html import escape
 import math
 
-W, H = 620, 300
-LEFT, RIGHT, TOP, BOTTOM = 74, 92, 14, 44
+# with room for letters 18 high, as they are in a narrow window (report.css)
+W, H = 620, 326
+LEFT, RIGHT, TOP, BOTTOM = 74, 92, 34, 50
+NAMES_APART = 20
 MARKS = "osdt^x"	# circle, square, diamond, triangles, cross
 DASHES = ("", "7 4", "2 3", "9 3 2 3", "12 4", "4 2")
 
@@ -115,7 +117,7 @@ def frame(xs, ys, x_name, y_name):
     for v in xs.ticks():
         x = xs.at(v)
         parts.append(f'<line class="grid" x1="{x}" x2="{x}" y1="{TOP}" '
-                     f'y2="{H - BOTTOM}"/><text x="{x}" y="{H - BOTTOM + 16}" '
+                     f'y2="{H - BOTTOM}"/><text x="{x}" y="{H - BOTTOM + 18}" '
                      f'text-anchor="middle">{short(v)}</text>')
     for v in ys.ticks():
         y = ys.at(v)
@@ -125,8 +127,8 @@ def frame(xs, ys, x_name, y_name):
     middle = (LEFT + W - RIGHT) / 2
     parts.append(f'<text x="{middle}" y="{H - 8}" text-anchor="middle">'
                  f'{escape(x_name)}</text>')
-    parts.append(f'<text transform="translate(14 {(TOP + H - BOTTOM) / 2}) '
-                 f'rotate(-90)" text-anchor="middle">{escape(y_name)}</text>')
+    # above its axis: beside it there are numbers of any length
+    parts.append(f'<text x="2" y="17">{escape(y_name)}</text>')
     return "".join(parts)
 
 
@@ -157,7 +159,8 @@ def lines(points, style, names, logs, title, whiskers=None, marks=True):
               H - BOTTOM, TOP)
     body = [frame(xs, ys, *names)]
     labels = spread_out([(ys.at(v[-1][1]), xs.at(v[-1][0]))
-                         for v in points.values()], 14, TOP + 4, H - BOTTOM)
+                         for v in points.values()], NAMES_APART, TOP + 4,
+                        H - BOTTOM - 8)
     for (name, v), label in zip(points.items(), labels):
         nr = style[name]
         path = "M" + "L".join(f"{xs.at(x)} {ys.at(y)}" for x, y in v)

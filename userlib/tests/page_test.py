@@ -158,6 +158,17 @@ CONTRAST = """(() => {
 })()"""
 
 
+# Of all curves: words of one picture that stand on each other.
+ON_EACH_OTHER = """[...document.querySelectorAll("svg.lines")].flatMap(svg => {
+	const words = [...svg.querySelectorAll("text")].map(el =>
+		[el.textContent, el.getBoundingClientRect()]);
+	return words.flatMap(([a, p], i) => words.slice(i + 1)
+		.filter(([, q]) => p.left < q.right - 1 && q.left < p.right - 1 &&
+			p.top < q.bottom - 1 && q.top < p.bottom - 1)
+		.map(([b]) => svg.getAttribute("aria-label") + ": " + a + ", " + b));
+})"""
+
+
 def checks(browser, page, folder):
     """(sentence, what is wrong or None) of each."""
     for scheme in ("light", "dark"):
@@ -210,6 +221,8 @@ def of_width(browser, width):
     got = browser.ask("document.documentElement.scrollWidth")
     yield (f"a window of {width} pixels is wide enough",
            None if got <= width else f"it takes {got}")
+    yield (f"no words of a curve stand on each other, {width} pixels wide",
+           browser.ask(ON_EACH_OTHER) or None)
 
 
 def main(page, folder):
