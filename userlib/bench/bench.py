@@ -29,6 +29,7 @@ import sys
 import time
 
 NOT_HERE = 77		# the exit status of a program that has no such row
+NOTE = "burrow: "	# what the library's own lines begin with
 OPTIONS = ("BURROW", "BURROW_GC", "GOGC", "GODEBUG", "LD_PRELOAD")
 
 
@@ -98,18 +99,36 @@ def one_cpu():
 def run(command, env=None, timeout=600, cpu=None, may_say=None):
     """
     What it prints; None: it has no such row. Anything on stderr is an error, but
-    for lines with @may_say in them.
+    for lines with @may_say in them, which are shown as notes.
     """
     pin = ["taskset", "-c", str(cpu)] if cpu is not None else []
     out = subprocess.run(pin + command, env=env or environment(), timeout=timeout,
                          capture_output=True, text=True)
     if out.returncode == NOT_HERE:
         return None
-    said = "".join(line for line in out.stderr.splitlines(keepends=True)
-                   if not may_say or may_say not in line)
+    lines = out.stderr.splitlines(keepends=True)
+    notes = [line for line in lines if may_say and may_say in line]
+    said = "".join(line for line in lines if line not in notes)
     if out.returncode or said:
         sys.exit(f"{' '.join(command)}: {out.returncode} {said}")
+    tell_notes(notes)
     return out.stdout
+
+
+def tell_notes(lines):
+    for line in lines:
+        print(f"# {line.rstrip()}", flush=True)
+
+
+def figures(text):
+    """
+    Lines of a name and its figures: name -> [figure, ...]. What the library says
+    (bw_note()) is no figure of anything, but a note.
+    """
+    lines = text.splitlines()
+    tell_notes(line for line in lines if line.startswith(NOTE))
+    rows = (line.split() for line in lines if not line.startswith(NOTE))
+    return {name: list(map(float, v)) for name, *v in rows}
 
 
 def turns(names, once, rounds, warm_up=0):

@@ -8,7 +8,7 @@ A row is time or stop, on so many Ps; a line for each figure of the program
 (time_bench.c, stop_bench.c). Who comes back late is told beside a thread that comes
 back from clock_nanosleep(), which the kernel alone makes late.
 """
-from bench import Bench, cells, environment, run
+from bench import Bench, cells, environment, figures, run
 
 ROWS = ("time:1", "time:2", "stop:1", "stop:2")
 LATE = ("sleep", "fires")	# beside the last line of time_bench, nano
@@ -21,11 +21,9 @@ def once(bench, row):
     what, _, procs = row.partition(":")
     program = [bench.args.time, "50"] if what == "time" else \
         [bench.args.stop, "200"]
-    # a second without an answer is a figure here, and no error
-    out = run(program, environment(BURROW_PROCS=procs or "1"),
-              may_say="has not answered for")
-    lines = (line.split() for line in out.splitlines())
-    return {name: list(map(float, v)) for name, *v in lines}
+    # a second without an answer is a note and a figure here, and no error
+    return figures(run(program, environment(BURROW_PROCS=procs or "1"),
+                       may_say="has not answered for"))
 
 
 def told_of(bench, row, unit, figure, values):

@@ -66,13 +66,32 @@ def a_line_has_everybodys_figure_and_the_ratios_beside_their_goals():
 def a_program_that_complains_ends_it_and_77_is_no_such_row():
     assert bench.run(["sh", "-c", "echo 5"]) == "5\n"
     assert bench.run(["sh", "-c", "exit 77"]) is None
-    assert bench.run(["sh", "-c", "echo slow >&2"], may_say="slow") == ""
+    with contextlib.redirect_stdout(io.StringIO()) as notes:
+        assert bench.run(["sh", "-c", "echo slow >&2"], may_say="slow") == ""
+    assert notes.getvalue() == "# slow\n", notes.getvalue()
     for script in ("echo 5; echo no >&2", "exit 1"):
         try:
             bench.run(["sh", "-c", script])
         except SystemExit:
             continue
         raise AssertionError(script)
+
+
+def a_warning_of_the_library_is_a_note_and_no_row():
+    warning = ("burrow: stopping the world (bench): thread 71, attached, has not "
+               "answered for 1 s; state R (running), in 0, blocked signals 0")
+    text = ("idle        0.1      0.2      9.5\n" + warning + "\n"
+            "crowd    4211.0  8012.5  9999.9\n")
+    with contextlib.redirect_stdout(io.StringIO()) as notes:
+        got = bench.figures(text)
+    assert got == {"idle": [0.1, 0.2, 9.5], "crowd": [4211, 8012.5, 9999.9]}, got
+    assert notes.getvalue() == f"# {warning}\n", notes.getvalue()
+    for line in ("idle 0.1 much", "", warning[1:]):
+        try:
+            bench.figures(line + "\n")
+        except ValueError:
+            continue
+        raise AssertionError(line)
 
 
 def options_of_a_collector_are_not_handed_on():
