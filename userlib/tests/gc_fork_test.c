@@ -49,51 +49,19 @@ static bool chain_is_whole(const struct node *n, u64 from, u32 nr)
 	return !n && !nr;
 }
 
-/* Forks; what the child says with its end, 0: all is well. */
-static int child(int (*fn)(void *arg), void *arg)
+/* For a G others run meanwhile. */
+static bool child_is_well(void (*fn)(void *arg), void *arg)
 {
-	int status = -1;
-	pid_t pid;
+	bool g = bw_self();
+	pid_t pid = rig_fork_for(100, fn, arg);
+	bool well;
 
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		tap_bad_here = 0;
-		/* a child that hangs fails */
-		alarm(100);
-		EXPECT(!fn(arg));
-		fflush(stdout);
-		_exit(tap_bad_here != 0);
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status)
-		printf("# child's status: %x\n", (unsigned int)status);
-	return pid > 0 ? status : -1;
-}
-
-/* From a G: others run meanwhile. */
-static int child_of_g(int (*fn)(void *arg), void *arg)
-{
-	int status = -1;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		tap_bad_here = 0;
-		alarm(100);
-		EXPECT(!fn(arg));
-		fflush(stdout);
-		_exit(tap_bad_here != 0);
-	}
-	bw_block_begin();
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	bw_block_end();
-	if (status)
-		printf("# child's status: %x\n", (unsigned int)status);
-	return pid > 0 ? status : -1;
+	if (g)
+		bw_block_begin();
+	well = rig_join(pid);
+	if (g)
+		bw_block_end();
+	return well;
 }
 
 /* That the process has; the module's is not counted as such. */
@@ -153,24 +121,24 @@ static int collects_much(void *arg)
 	return 0;
 }
 
-static int in_childs_run(void *arg)
+static void in_childs_run(void *arg)
 {
 	EXPECT(!bw_after_fork());
 	/* twice: a run like any other, and its thread's own objects */
 	EXPECT(!bw_run(collects_much, NULL));
-	return bw_run(collects_much, NULL);
+	EXPECT(!bw_run(collects_much, NULL));
 }
 
 static int forks_from_g(void *arg)
 {
-	EXPECT(!child_of_g(in_childs_run, NULL));
+	EXPECT(child_is_well(in_childs_run, NULL));
 	return 0;
 }
 
 static void a_child_collects_and_its_memory_goes_back(void)
 {
 	in_run(forks_from_g);
-	EXPECT(!child(in_childs_run, NULL));
+	EXPECT(child_is_well(in_childs_run, NULL));
 }
 
 /*
@@ -230,7 +198,7 @@ static void *thread_holds(void *arg)
 }
 
 /* Its caller's stack has the chain, and nothing else but what is said to. */
-static int looks_what_is_there(void *arg)
+static void looks_what_is_there(void *arg)
 {
 	struct node *const *mine = arg;
 
@@ -250,7 +218,6 @@ static int looks_what_is_there(void *arg)
 	EXPECT(chain_is_whole(*mine, 20, 50));
 	EXPECT(chain_is_whole(in_tls, 30, 50));
 	EXPECT(rig_heap_is_whole());
-	return 0;
 }
 
 static __attribute__((noinline)) void pin_one(void)
@@ -303,15 +270,10 @@ static int heirs_main(void *arg)
 	memset(&has, 0, sizeof(has));
 	begin_others(&t);
 	have_all(&mine);
-	EXPECT(!(arg ? child_of_g : child)(looks_what_is_there, &mine));
+	EXPECT(child_is_well(looks_what_is_there, &mine));
 	end_others(t);
 	EXPECT(chain_is_whole(mine, 20, 50));
 	return 0;
-}
-
-static int heirs_of_g(void *arg)
-{
-	return heirs_main(&has);
 }
 
 static void *heirs_of_thread(void *arg)
@@ -324,7 +286,7 @@ static void what_its_own_thread_had_is_there_and_what_others_had_is_not(void)
 {
 	pthread_t t;
 
-	in_run(heirs_of_g);
+	in_run(heirs_main);
 	EXPECT(!pthread_create(&t, NULL, heirs_of_thread, NULL));
 	pthread_join(t, NULL);
 	heirs_main(NULL);
@@ -418,7 +380,7 @@ static int cycles_main(void *arg)
 	return 0;
 }
 
-static int in_phase(void *arg)
+static void in_phase(void *arg)
 {
 	struct bw_mheap *h = bw_mheap();
 	bool marking = READ_ONCE(h->gc.marking);
@@ -434,7 +396,6 @@ static int in_phase(void *arg)
 	EXPECT(!bw_run(cycles_main, arg));
 	EXPECT(chain_is_whole(arg, 100, CHAIN));
 	EXPECT(rig_heap_is_whole());
-	return 0;
 }
 
 /* Until forks met what there is to be met: a cycle is never far. */
@@ -452,7 +413,7 @@ static void fork_in_phases(struct node *kept, u32 nr)
 		while (want ? !READ_ONCE(bw_barrier_on) : spins--)
 			if (!(spins % 64))
 				bw_yield();
-		if (!EXPECT(!child_of_g(in_phase, kept)))
+		if (!EXPECT(child_is_well(in_phase, kept)))
 			break;
 	}
 	EXPECT(!hybrid || READ_ONCE(said->marking) >= ENOUGH);
@@ -478,14 +439,13 @@ static void whatever_the_parents_cycle_was_doing(void)
 	in_run(phases_main);
 }
 
-static int phases_again(void *arg)
+static void phases_again(void *arg)
 {
 	struct node *const *kept = arg;
 
 	EXPECT(!bw_after_fork());
 	EXPECT(!bw_run(phases_main, arg));
 	EXPECT(chain_is_whole(*kept, 100, 1000));
-	return 0;
 }
 
 static int deep_main(void *arg)
@@ -493,7 +453,7 @@ static int deep_main(void *arg)
 	struct node *kept = chain_make(100, 1000);
 
 	if (begin_storm())
-		EXPECT(!child_of_g(phases_again, &kept));
+		EXPECT(child_is_well(phases_again, &kept));
 	end_storm();
 	return 0;
 }
@@ -547,11 +507,11 @@ static int gives_too(void *arg)
 	return 0;
 }
 
-static int gives_in_child(void *arg)
+static void gives_in_child(void *arg)
 {
 	said->final = 0;
 	EXPECT(!bw_after_fork());
-	return bw_run(gives_too, NULL);
+	EXPECT(!bw_run(gives_too, NULL));
 }
 
 static void a_child_gives_and_takes_though_the_parents_threads_were_at_it(void)
@@ -566,7 +526,7 @@ static void a_child_gives_and_takes_though_the_parents_threads_were_at_it(void)
 	while (READ_ONCE(nr_holding) < 2)
 		usleep(100);
 	for (i = 0; i < FORKS; i++)
-		if (!EXPECT(!child(gives_in_child, NULL)))
+		if (!EXPECT(child_is_well(gives_in_child, NULL)))
 			break;
 	WRITE_ONCE(over, 1);
 	for (i = 0; i < 2; i++)
@@ -582,7 +542,7 @@ static void *has_objects(void *arg)
 	return NULL;
 }
 
-static int comes_late(void *arg)
+static void comes_late(void *arg)
 {
 	pthread_t t;
 
@@ -596,12 +556,11 @@ static int comes_late(void *arg)
 	pthread_join(t, NULL);
 	EXPECT(!bw_after_fork());
 	collect();
-	return 0;
 }
 
 static void a_thread_of_the_childs_that_nobody_knows_is_told(void)
 {
-	EXPECT(!child(comes_late, NULL));
+	EXPECT(child_is_well(comes_late, NULL));
 }
 
 static void all(void)

@@ -3,6 +3,7 @@
 #ifndef BW_TESTS_RIG_H
 #define BW_TESTS_RIG_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -160,8 +161,11 @@ static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
 	return status;
 }
 
-/* Runs @fn in a child, at the same time; rig_join() says if it was content. */
-static inline pid_t rig_fork(void (*fn)(void *arg), void *arg)
+/*
+ * Runs @fn in a child, at the same time, for so many @seconds at the most: one that
+ * hangs fails. rig_join() says if it was content.
+ */
+static inline pid_t rig_fork_for(u32 seconds, void (*fn)(void *arg), void *arg)
 {
 	pid_t pid;
 
@@ -170,18 +174,30 @@ static inline pid_t rig_fork(void (*fn)(void *arg), void *arg)
 	if (pid)
 		return pid;
 	tap_bad_here = 0;
-	/* a child that hangs fails */
-	alarm(300);
+	alarm(seconds);
 	fn(arg);
 	fflush(stdout);
 	_exit(tap_bad_here != 0);
 }
 
+static inline pid_t rig_fork(void (*fn)(void *arg), void *arg)
+{
+	return rig_fork_for(300, fn, arg);
+}
+
+/* Whatever signals come meanwhile. */
 static inline bool rig_join(pid_t pid)
 {
-	int status;
+	int status = -1;
+	pid_t ended;
 
-	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+	if (pid <= 0)
+		return false;
+	while ((ended = waitpid(pid, &status, 0)) < 0 && errno == EINTR)
+		;
+	if (status)
+		printf("# child's status: %x\n", (unsigned int)status);
+	return ended == pid && !status;
 }
 
 static inline bool rig_aborted(int status)

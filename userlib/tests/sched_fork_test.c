@@ -133,7 +133,7 @@ static long count_gs(void)
 static int awaited[2] = { -1, -1 };
 
 /* In the child, wherever it stands. */
-static void child_runs(void)
+static void child_runs(void *arg)
 {
 	long had;
 	int more;
@@ -155,27 +155,9 @@ static void child_runs(void)
 	EXPECT(rig_heap_is_whole());
 }
 
-/* Forks; the child does @fn and ends. What it says to the parent. */
-static bool child_is_well(void (*fn)(void))
+static bool child_is_well(void (*fn)(void *arg))
 {
-	int status = -1;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (!pid) {
-		tap_bad_here = 0;
-		/* a child that hangs fails */
-		alarm(300);
-		fn();
-		fflush(stdout);
-		_exit(tap_bad_here != 0);
-	}
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (status)
-		printf("# child's status: %x\n", (unsigned int)status);
-	return pid > 0 && !status;
+	return rig_join(rig_fork(fn, NULL));
 }
 
 static bool over;
@@ -184,7 +166,7 @@ static struct bw_timer *far;
 /* A parent in which everything is under way. */
 static int busy(void *arg)
 {
-	void (*fn)(void) = arg;
+	void (*fn)(void *arg) = arg;
 	int fd[2], i;
 	char byte = 1;
 
@@ -214,7 +196,7 @@ static int busy(void *arg)
 	return 0;
 }
 
-static void run_busy(void (*fn)(void))
+static void run_busy(void (*fn)(void *arg))
 {
 	over = false;
 	parent = getpid();
@@ -233,7 +215,7 @@ static int forks_again(void *arg)
 }
 
 /* Its child forks in a G, and after its run, on the stack of the first one's G. */
-static void child_forks(void)
+static void child_forks(void *arg)
 {
 	parent = getpid();
 	EXPECT(!bw_after_fork());
@@ -304,7 +286,7 @@ static void elsewhere_it_does_nothing(void)
 	EXPECT(!bw_run(call_it_here, NULL));
 }
 
-static void forgets(void)
+static void forgets(void *arg)
 {
 	bw_run(call_it_here, NULL);
 }
