@@ -211,7 +211,7 @@ bw-tests-single := options_test mode_test user_test lookup_test frame_test fille
 	sched_fork_test alloc_fork_test alloc_huge_test alloc_oom_test \
 	map_test map_die_test slice_test string_test \
 	sizeclass_test pageheap_test bulk_test gc_bench_test mcache_test mcentral_test region_test
-bw-tests-single += gc_fork_test
+bw-tests-single += gc_fork_test gc_fork_cycle_test
 bw-tests-threads := lock_test parker_test stress_test sweep_test \
 	stack_test fork_test fork_storm_test resize_test explain_test \
 	sched_runq_test sched_life_test sched_block_test sched_stress_test \
@@ -373,7 +373,7 @@ bw-sched-guests := sched_stress_test sched_exit_test sched_slot_test \
 bw-both-modes := $(bw-sched-guests) parker_test stress_test fork_test fork_storm_test alloc_test memstats_test \
 	sched_life_test sched_block_test explain_test alloc_huge_test alloc_oom_test \
 	sched_fork_test gc_test gc_root_test gc_special_test gc_hybrid_test gc_rules_test leak_test \
-	bulk_test resize_test gc_fork_test gc_oom_test gc_scavenge_test \
+	bulk_test resize_test gc_fork_test gc_fork_cycle_test gc_oom_test gc_scavenge_test \
 	gc_bench_test mark_test map_model_test map_test slice_test string_test \
 	chan_test chan_gc_test chan_die_test chan_history_test select_test sync_test ctx_test pool_test
 

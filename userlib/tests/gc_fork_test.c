@@ -1,68 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * A child of fork() that called bw_after_fork() collects: whatever the parent's
- * collector and its other threads were doing, in plain and in hybrid mode. Not under a
- * thread sanitizer, which makes no threads in such a child.
+ * A child of fork() that called bw_after_fork() collects, and has what its own thread
+ * had: whatever other threads of the parent were doing, in plain and in hybrid mode. Not
+ * under a thread sanitizer, which makes no threads in such a child.
  */
-#include <sys/mman.h>
+#include "gc_fork_rig.h"
 
-#include "burrow/barrier.h"
-#include "gc_rig.h"
-#include "heap/sweep.h"
-
-#define CHAIN		(SLOW ? 10000U : 50000U)
-#define FORKS		(SLOW ? 2U : 10U)
 /* more than a sanitizer keeps of its own */
 #define GARBAGE		(BW_ASAN ? 48U << 20 : SLOW ? 6U << 20 : 16U << 20)
-#define ENOUGH		(SLOW ? 1U : 2U)	/* forks that met a cycle */
-#define PATIENCE	30000000000ULL
-
-/* What children say, in memory that they share with the parent. */
-static struct said {
-	u32 marking;
-	u32 unswept;
-	u32 neither;
-	u32 final;
-} *said;
-
-static struct node *chain_make(u64 from, u32 nr)
-{
-	struct node *first = NULL, *n;
-	u32 i;
-
-	for (i = 0; i < nr; i++) {
-		n = bw_new(node);
-		n->id = from + i;
-		n->sum = ~n->id;
-		bw_set(&n->next, first);
-		first = n;
-	}
-	return first;
-}
-
-/* The newest first; false: one is not as it was made, or not there. */
-static bool chain_is_whole(const struct node *n, u64 from, u32 nr)
-{
-	for (; n && nr; n = n->next)
-		if (n->id != from + --nr || n->sum != ~n->id)
-			return false;
-	return !n && !nr;
-}
-
-/* For a G others run meanwhile. */
-static bool child_is_well(void (*fn)(void *arg), void *arg)
-{
-	bool g = bw_self();
-	pid_t pid = rig_fork_for(100, fn, arg);
-	bool well;
-
-	if (g)
-		bw_block_begin();
-	well = rig_join(pid);
-	if (g)
-		bw_block_end();
-	return well;
-}
 
 /* That the process has; the module's is not counted as such. */
 static u64 memory(void)
@@ -153,7 +98,7 @@ static struct has {
 	u64 pinned;
 } has;
 
-static u32 nr_holding, let_go;
+static u32 nr_holding, let_go, over;
 static __thread struct node *in_tls;
 
 static __attribute__((noinline)) u64 hold(struct node **at, u64 id)
@@ -272,6 +217,8 @@ static int heirs_main(void *arg)
 	have_all(&mine);
 	EXPECT(child_is_well(looks_what_is_there, &mine));
 	end_others(t);
+	/* in the parent there are cycles as before */
+	collect();
 	EXPECT(chain_is_whole(mine, 20, 50));
 	return 0;
 }
@@ -290,177 +237,6 @@ static void what_its_own_thread_had_is_there_and_what_others_had_is_not(void)
 	EXPECT(!pthread_create(&t, NULL, heirs_of_thread, NULL));
 	pthread_join(t, NULL);
 	heirs_main(NULL);
-}
-
-static u32 over, nr_left;
-
-static void collects(void *arg)
-{
-	while (!READ_ONCE(over)) {
-		bw_gc();
-		bw_yield();
-	}
-	fetch_add_relaxed(&nr_left, (u32)-1);
-}
-
-/* Stores, new objects, frees, and spans that end while marking. */
-static void mutates(void *arg)
-{
-	struct node **slot = bw_alloc(64 * sizeof(*slot));
-	u64 seed = (uintptr_t)arg;
-	u32 i;
-
-	while (!READ_ONCE(over)) {
-		u64 r = rig_random(&seed);
-
-		bw_set(&slot[r % 64], chain_make(r >> 8, r >> 60));
-		bw_set(&slot[r >> 6 & 63], slot[r >> 12 & 63]);
-		if (!(r >> 20 & 15))
-			bw_free(bw_alloc(1 + (r >> 30) % 100000));
-		if (!(r >> 40 & 63))
-			bw_yield();
-	}
-	for (i = 0; i < 64; i++)
-		slot[i] = NULL;
-	fetch_add_relaxed(&nr_left, (u32)-1);
-}
-
-static bool begin_storm(void)
-{
-	WRITE_ONCE(over, 0);
-	WRITE_ONCE(nr_left, 3);
-	return EXPECT(!bw_go(collects, NULL)) &&
-	       EXPECT(!bw_go(mutates, (void *)1)) &&
-	       EXPECT(!bw_go(mutates, (void *)2));
-}
-
-static void end_storm(void)
-{
-	WRITE_ONCE(over, 1);
-	while (READ_ONCE(nr_left))
-		bw_yield();
-}
-
-static bool is_blank(struct bw_mspan *s, void *arg)
-{
-	const struct bw_mheap *h = arg;
-	u32 w;
-
-	if (!bw_kind_is_collected(s->kind))
-		return true;
-	for (w = 0; w < bw_mspan_words(s); w++)
-		if (!EXPECT(!READ_ONCE(bw_marks_of(&h->map, s)[w])))
-			return false;
-	return true;
-}
-
-/* Nothing is left of a cycle that was marking. */
-static void expect_blank(struct bw_mheap *h, bool was_marking)
-{
-	EXPECT(!READ_ONCE(h->gc.marking) && !READ_ONCE(bw_barrier_on));
-	EXPECT(h->gc.nr_caches <= 1);
-	EXPECT(!h->gc.caches || !h->gc.caches->nr_shades);
-	EXPECT(bw_list_is_empty(&h->gc.limbo));
-	if (was_marking)
-		bw_mheap_each_span(h, is_blank, h);
-}
-
-static int cycles_main(void *arg)
-{
-	struct node *mine = chain_make(7, 1000);
-	const struct node *kept = arg;
-	u32 i;
-
-	for (i = 0; i < 2; i++) {
-		chain_make(0, 5000);
-		collect();
-		EXPECT(chain_is_whole(mine, 7, 1000));
-		EXPECT(chain_is_whole(kept, 100, CHAIN));
-	}
-	return 0;
-}
-
-static void in_phase(void *arg)
-{
-	struct bw_mheap *h = bw_mheap();
-	bool marking = READ_ONCE(h->gc.marking);
-
-	if (marking)
-		fetch_add_relaxed(&said->marking, 1);
-	else if (READ_ONCE(h->gc.unswept))
-		fetch_add_relaxed(&said->unswept, 1);
-	else
-		fetch_add_relaxed(&said->neither, 1);
-	EXPECT(!bw_after_fork());
-	expect_blank(h, marking);
-	EXPECT(!bw_run(cycles_main, arg));
-	EXPECT(chain_is_whole(arg, 100, CHAIN));
-	EXPECT(rig_heap_is_whole());
-}
-
-/* Until forks met what there is to be met: a cycle is never far. */
-static void fork_in_phases(struct node *kept, u32 nr)
-{
-	bool hybrid = bw_collector.mode == BW_GC_HYBRID;
-	u64 end = rig_now() + PATIENCE, seed = 3;
-	u32 i, spins;
-
-	for (i = 0; i < nr || (rig_now() < end && hybrid &&
-			       READ_ONCE(said->marking) < ENOUGH); i++) {
-		bool want = hybrid && i % 2;
-
-		spins = (u32)(rig_random(&seed) % 4096);
-		while (want ? !READ_ONCE(bw_barrier_on) : spins--)
-			if (!(spins % 64))
-				bw_yield();
-		if (!EXPECT(child_is_well(in_phase, kept)))
-			break;
-	}
-	EXPECT(!hybrid || READ_ONCE(said->marking) >= ENOUGH);
-	printf("# %u forks while marking, %u while sweeping, %u else\n",
-	       said->marking, said->unswept, said->neither);
-}
-
-static int phases_main(void *arg)
-{
-	struct node *kept = chain_make(100, CHAIN);
-	bool deep = arg;
-
-	memset(said, 0, sizeof(*said));
-	if (begin_storm())
-		fork_in_phases(kept, deep ? 2 : FORKS);
-	end_storm();
-	EXPECT(chain_is_whole(kept, 100, CHAIN));
-	return 0;
-}
-
-static void whatever_the_parents_cycle_was_doing(void)
-{
-	in_run(phases_main);
-}
-
-static void phases_again(void *arg)
-{
-	struct node *const *kept = arg;
-
-	EXPECT(!bw_after_fork());
-	EXPECT(!bw_run(phases_main, arg));
-	EXPECT(chain_is_whole(*kept, 100, 1000));
-}
-
-static int deep_main(void *arg)
-{
-	struct node *kept = chain_make(100, 1000);
-
-	if (begin_storm())
-		EXPECT(child_is_well(phases_again, &kept));
-	end_storm();
-	return 0;
-}
-
-static void so_does_a_childs_child(void)
-{
-	in_run(deep_main);
 }
 
 /* The locks of what programs give to the collector: pins and weak references. */
@@ -482,9 +258,11 @@ static void *gives(void *arg)
 	return NULL;
 }
 
+static u32 *nr_final;			/* shared with children */
+
 static void finalized(void *obj, void *arg)
 {
-	fetch_add_relaxed(&said->final, 1);
+	fetch_add_relaxed(nr_final, 1);
 }
 
 static __attribute__((noinline)) void doomed(void)
@@ -500,7 +278,7 @@ static int gives_too(void *arg)
 	doomed();
 	EXPECT(!bw_pin(p));
 	w = bw_weak_make(p);
-	EXPECT(collect_until(&said->final, 1));
+	EXPECT(collect_until(nr_final, 1));
 	EXPECT(bw_weak_get(w) == p);
 	bw_unpin(p);
 	bw_weak_free(w);
@@ -509,7 +287,7 @@ static int gives_too(void *arg)
 
 static void gives_in_child(void *arg)
 {
-	said->final = 0;
+	*nr_final = 0;
 	EXPECT(!bw_after_fork());
 	EXPECT(!bw_run(gives_too, NULL));
 }
@@ -567,16 +345,12 @@ static void all(void)
 {
 	TEST(a_child_collects_and_its_memory_goes_back);
 	TEST(what_its_own_thread_had_is_there_and_what_others_had_is_not);
-	TEST(whatever_the_parents_cycle_was_doing);
-	TEST(so_does_a_childs_child);
 	TEST(a_child_gives_and_takes_though_the_parents_threads_were_at_it);
 	TEST(a_thread_of_the_childs_that_nobody_knows_is_told);
 }
 
 int main(void)
 {
-	said = mmap(NULL, sizeof(*said), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	EXPECT(said != MAP_FAILED);
+	nr_final = shared_zeros(sizeof(*nr_final));
 	return gc_tests_twice(all);
 }

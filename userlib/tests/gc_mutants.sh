@@ -9,7 +9,8 @@ set -u
 
 . userlib/tests/mutants.sh
 mutants_begin "$1" "${2:-.}" ${BASE:-gc_root_test gc_rules_test gc_hybrid_test \
-	gc_special_test gc_test mark_test gc_pace_test gc_scavenge_test gc_fork_test}
+	gc_special_test gc_test mark_test gc_pace_test gc_scavenge_test gc_fork_test \
+	gc_fork_cycle_test}
 
 # Roots and stops
 mutant 'registered roots and static data are not looked at' gc_root_test \
@@ -106,21 +107,21 @@ mutant 'who puts a span gives memory back itself' gc_scavenge_test \
 	heap/pageheap_release.c 's/if (!READ_ONCE(h->gc.scavenger))/if (1)/'
 
 # Children of fork()
-mutant 'a child knows the marks of its parent' gc_fork_test \
+mutant 'a child knows the marks of its parent' gc_fork_cycle_test \
 	heap/mcache_fork.c 's/if (torn->marking \&\& /if (0 \&\& /'
-mutant 'what ended while marking stays in limbo in a child' gc_fork_test \
+mutant 'what ended while marking stays in limbo in a child' gc_fork_cycle_test \
 	heap/mcache_fork.c 's/bw_sweep_limbo(h);/;/'
 mutant 'spans of mcaches of others are never swept in a child' gc_fork_test \
 	heap/mcache_fork.c 's/if (s->cache != bw_mcache_survivor)/if (0)/'
-mutant 'a child has mcaches of others' gc_fork_test \
+mutant 'a child has mcaches of others' gc_fork_cycle_test \
 	heap/mcache_fork.c 's/h->gc.caches = c;/;/; s/c->next = NULL;/;/'
-mutant 'what was noted in the parent is not forgotten in a child' gc_fork_test \
+mutant 'what was noted in the parent is not forgotten in a child' gc_fork_cycle_test \
 	heap/mcache_fork.c 's/c->nr_shades = 0;/;/'
-mutant 'the barrier stays on in a child' gc_fork_test \
+mutant 'the barrier stays on in a child' gc_fork_cycle_test \
 	gc/start.c 's/bw_barrier_on = 0;/;/'
-mutant 'a child waits for markers of the parent' gc_fork_test \
+mutant 'a child waits for markers of the parent' gc_fork_cycle_test \
 	gc/start.c 's/bw_gang_forked();/;/'
-mutant 'buffers of the parent are the child s' gc_fork_test \
+mutant 'buffers of the parent are the child s' gc_fork_cycle_test \
 	gc/start.c '/^static void fork_child/,/^}/s/bw_work_init(.*/;/'
 mutant 'the stack of a child that was a G is not looked at' gc_fork_test \
 	sched/stop.c 's/bounds_of_slot(r);/;/'
