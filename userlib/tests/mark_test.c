@@ -435,7 +435,6 @@ static void several_markers_share_the_work_and_mark_each_object_once(void)
 	}
 }
 
-/* As a cycle does, but nobody else is there. */
 static struct node *tree_make(u32 depth)
 {
 	struct node *n = bw_new(node);
@@ -468,6 +467,7 @@ static void who_goes_depth_first_has_some_for_who_has_none(void)
 	EXPECT(objects() == (2 << 15) - 1);
 }
 
+/* As a cycle does, but nobody else is there. */
 static void marking_begins(void)
 {
 	struct bw_mheap *h = bw_mheap();
