@@ -6,13 +6,11 @@
  * This program's madvise() and mremap() stand in for those of the C library: one
  * counts what is populated, the other fails when it is told to.
  */
-#include <stdarg.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "backend/user.h"
 #include "base/sysmem.h"
+#include "mremap_rig.h"
 #include "rig.h"
 
 #define POPULATE_WRITE		23
@@ -30,20 +28,13 @@ int madvise(void *at, size_t bytes, int advice)
 }
 
 /* Where it fails what was at the new place is gone, as in Linux. */
-void *mremap(void *at, size_t old, size_t bytes, int flags, ...)
+static bool mremap_fails(void *to, size_t bytes, int flags)
 {
-	va_list list;
-	void *to;
-
-	va_start(list, flags);
-	to = va_arg(list, void *);
-	va_end(list);
-	if (no_moves && flags & MREMAP_FIXED) {
-		munmap(to, bytes);
-		errno = ENOMEM;
-		return MAP_FAILED;
-	}
-	return (void *)syscall(SYS_mremap, at, old, bytes, flags, to);
+	if (!no_moves || !(flags & MREMAP_FIXED))
+		return false;
+	munmap(to, bytes);
+	errno = ENOMEM;
+	return true;
 }
 
 static struct bw_backend *be;

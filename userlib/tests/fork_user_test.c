@@ -6,10 +6,9 @@
  * The program's mmap() and mremap() stand in for those of the C library and
  * refuse when they are told to.
  */
-#include <stdarg.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
+#include "mremap_rig.h"
 #include "stack_rig.h"
 
 #define MMAP		100
@@ -22,17 +21,9 @@ void *mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t off)
 	return (void *)syscall(SYS_mmap, at, bytes, prot, flags, fd, off);
 }
 
-void *mremap(void *at, size_t old, size_t bytes, int flags, ...)
+static bool mremap_fails(void *to, size_t bytes, int flags)
 {
-	va_list ap;
-	void *to;
-
-	va_start(ap, flags);
-	to = va_arg(ap, void *);
-	va_end(ap);
-	if (is_refused(MREMAP))
-		return MAP_FAILED;
-	return (void *)syscall(SYS_mremap, at, old, bytes, flags, to);
+	return is_refused(MREMAP);
 }
 
 static struct burrow_span_ref refs[20];
