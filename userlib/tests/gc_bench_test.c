@@ -150,10 +150,7 @@ static u32 over, nr_gone;
 
 static void collects(void *arg)
 {
-	while (!READ_ONCE(over)) {
-		bw_gc();
-		bw_yield();
-	}
+	collect_until_over(&over);
 	WRITE_ONCE(over, 2);
 }
 

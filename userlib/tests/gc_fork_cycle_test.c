@@ -23,10 +23,7 @@ static u32 over, nr_left;
 
 static void collects(void *arg)
 {
-	while (!READ_ONCE(over)) {
-		bw_gc();
-		bw_yield();
-	}
+	collect_until_over(&over);
 	fetch_add_relaxed(&nr_left, (u32)-1);
 }
 

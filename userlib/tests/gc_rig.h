@@ -58,6 +58,15 @@ void collect(void)
 	bw_gc();
 }
 
+/* One cycle after the other, by a G. */
+static inline void collect_until_over(const u32 *over)
+{
+	while (!READ_ONCE(*over)) {
+		bw_gc();
+		bw_yield();
+	}
+}
+
 static inline void in_run(int (*fn)(void *arg))
 {
 	EXPECT(!bw_run(fn, NULL));
