@@ -3,7 +3,8 @@
  * frame: how memory gets into a heap, 4 KiB at a time.
  *
  *	SPAN_ALLOC	bw_populate()		a span's frames, in batches
- *	fault		data_fault()		one frame, kmod/mmap.c
+ *	fault		frame_fault()		one frame, or a batch of those
+ *						that are next, kmod/mmap.c
  *	    \_____________ bw_frames_map()	<- here
  *
  * Frames are allocated before any lock of ours is taken, then entered into

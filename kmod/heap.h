@@ -56,6 +56,8 @@
 /* Ioctls answer ENOMEM; only a fault may wake the OOM killer. */
 #define BW_GFP_CALL	(GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
 #define BW_GFP_FAULT	GFP_KERNEL_ACCOUNT
+/* What nobody has asked for yet comes easily or not at all. */
+#define BW_GFP_AHEAD	(GFP_KERNEL_ACCOUNT | __GFP_NORETRY | __GFP_NOWARN)
 /*
  * What is freed before the call returns is not charged: who gives memory back at a
  * cgroup's limit needs to say what.
