@@ -260,6 +260,60 @@ static void what_nobody_got_for_two_collections_is_dropped(void)
 	}
 }
 
+#define AT_ONCE	(RIG_SLOW ? 100U : 4000U)	/* a G makes */
+
+static struct bw_pool **all_pools;	/* a root */
+static u32 nr_begun;
+
+/* All at once, as far as there are Ps. */
+static void fills_pools(void *arg)
+{
+	struct bw_pool **mine = all_pools + (size_t)arg * AT_ONCE;
+	u32 i;
+
+	fetch_add_relaxed(&nr_begun, 1);
+	while (READ_ONCE(nr_begun) < GS)
+		bw_yield();
+	for (i = 0; i < AT_ONCE; i++) {
+		bw_set(&mine[i], bw_pool_make(NULL, NULL));
+		bw_pool_put(mine[i], bw_alloc_noscan(8));
+	}
+	countdown_done(&left);
+}
+
+/* One that is not in the list would keep what it has. */
+static int run_at_once(void *arg)
+{
+	u32 i, kept = 0;
+
+	all_pools = bw_alloc_array(GS * AT_ONCE, sizeof(*all_pools));
+	EXPECT(!bw_root_add(&all_pools, sizeof(all_pools)));
+	countdown_init(&left, GS);
+	for (i = 0; i < GS; i++)
+		bw_go(fills_pools, (void *)(size_t)i);
+	countdown_wait(&left);
+	bw_gc();
+	bw_gc();
+	for (i = 0; i < GS * AT_ONCE; i++)
+		kept += !!bw_pool_get(all_pools[i]);
+	EXPECT(!kept);
+	return 0;
+}
+
+static void at_once_child(void *arg)
+{
+	setenv("BURROW_GC", "off", 1);
+	run_it(run_at_once);
+}
+
+static void pools_that_come_at_once_are_all_aged(void)
+{
+	int status = rig_child(at_once_child, NULL, said, sizeof(said));
+
+	if (!EXPECT(!status))
+		printf("# 0x%x %s\n", status, said);
+}
+
 static __attribute__((noinline)) u64 lone_pool(void)
 {
 	struct bw_pool *p = bw_pool_make(NULL, NULL);
@@ -377,6 +431,7 @@ int main(void)
 	TEST(a_pool_holds_while_the_collector_runs);
 	TEST(where_all_share_a_place_nobody_gets_what_another_has);
 	TEST(what_nobody_got_for_two_collections_is_dropped);
+	TEST(pools_that_come_at_once_are_all_aged);
 	TEST(counters_and_pointers_need_no_lock);
 	TEST(a_pool_that_nobody_has_is_collected);
 	TEST(nobody_gets_what_another_has);

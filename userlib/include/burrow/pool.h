@@ -11,7 +11,8 @@
  * between two collections is dropped by the second. Each P has its own, and takes
  * others' when it has none. Which one comes is not said, nor in what state: who puts
  * or gets cleans it. All calls may be made by any G or attached thread; a pool is an
- * object.
+ * object. A child of fork() makes its own: another thread may have been at work on the
+ * parent's, and is not there to end it.
  */
 #ifndef BURROW_POOL_H
 #define BURROW_POOL_H

@@ -16,8 +16,12 @@
  *     is a section. So nothing here depends on which P the G has, or on its having one.
  * Q3. Pools that have a cache are in the list, which is a root, and no others: one
  *     that nobody has is dropped by the second collection.
+ * Q4. Whoever fills @now lists the pool; only a stop takes it out. So one at a time
+ *     does so with a pool, and nobody waits for anybody, as a child of fork() would
+ *     for ever. A stop in between leaves the pool alone; it is aged by the next.
  *
- * Rejected: places without atomics, guarded by a section (a G that overran its slice
+ * Rejected: a lock for the list (a child does not have the thread that holds it, and
+ * locks of collections, forks and stops meet there); places without atomics, guarded by a section (a G that overran its slice
  * may have lost its P inside of it, and two would have the same place).
  */
 #include <errno.h>
@@ -65,8 +69,8 @@ struct cache {
  * @arg:	for it							[const]
  * @now:	what was put since the last collection began, or NULL	[atomic]
  * @old:	what was put before that, or NULL			[atomic]
- * @next:	in the list						[lock]
- * @listed:	it is in the list					[lock]
+ * @next:	in the list						[Q4]
+ * @listed:	it is in the list, or about to be			[atomic]
  */
 struct bw_pool {
 	void *(*make)(void *arg);
@@ -74,25 +78,18 @@ struct bw_pool {
 	struct cache *now;
 	struct cache *old;
 	struct bw_pool *next;
-	bool listed;
+	u32 listed;
 };
 
 BW_TYPE(pool, struct bw_pool, arg, now, old, next);
 
-/**
- * struct pools - those that have a cache (Q3)
- * @first:	a root							[lock]
- * @lock:	word							[atomic]
- */
-static struct pools {
-	struct bw_pool *first;
-	u32 lock;
-} pools;
+/* Those that have a cache (Q3): a root. */
+static struct bw_pool *first_pool;
 
-/* World stopped, nothing is marked yet: plain stores, no lock. */
+/* World stopped, nothing is marked yet: plain stores. */
 static void age(void)
 {
-	struct bw_pool **at = &pools.first, *p;
+	struct bw_pool **at = &first_pool, *p;
 
 	while ((p = *at)) {
 		p->old = p->now;
@@ -103,13 +100,13 @@ static void age(void)
 		}
 		*at = p->next;
 		p->next = NULL;
-		p->listed = false;
+		p->listed = 0;
 	}
 }
 
 static int set_up(void)
 {
-	int err = bw_root_add(&pools.first, sizeof(pools.first));
+	int err = bw_root_add(&first_pool, sizeof(first_pool));
 
 	if (err && err != -EEXIST)
 		return err;
@@ -192,16 +189,16 @@ void *bw_pool_get(struct bw_pool *p)
 	return obj;
 }
 
-/* Q3. A stop comes before or after: then there is no cache in @now again. */
+/* Q4. Should a stop take the first one out meanwhile, that is seen. */
 static void list(struct bw_pool *p)
 {
-	bw_waiters_lock(&pools.lock);
-	if (!p->listed) {
-		p->listed = true;
-		bw_set(&p->next, pools.first);
-		bw_set(&pools.first, p);
-	}
-	bw_waiters_unlock(&pools.lock);
+	struct bw_pool *first = READ_ONCE(first_pool);
+
+	if (xchg(&p->listed, 1))
+		return;
+	do
+		bw_set(&p->next, first);
+	while (!bw_cas(&first_pool, &first, p));
 }
 
 /* NULL: there is no memory for one. */
