@@ -172,26 +172,8 @@ static void a_put_gives_the_backend_no_more_spares_than_one_call_takes(void)
 	bw_mheap_close(h);
 }
 
-/* E5: a heap has a class for each size and kind, and most programs few of them. */
-static void a_span_class_that_nobody_used_is_not_written_to(void)
-{
-	static const struct bw_mcentral zeroes;
-	u32 i, written = 0;
-
-	begin();
-	for (i = 0; i < BW_NR_SPANCLASSES; i++)
-		written += !!memcmp(&h->central[i], &zeroes, sizeof(zeroes));
-	EXPECT(written == 1);
-	EXPECT(memcmp(&h->central[SC], &zeroes, sizeof(zeroes)));
-	EXPECT(!bw_mcentral_check(h, SC + 1));
-	EXPECT(mcache_alloc(c, SC + 1, 80, false));
-	EXPECT(!bw_mheap_check(h));
-	end();
-}
-
 int main(void)
 {
-	TEST(a_span_class_that_nobody_used_is_not_written_to);
 	TEST(a_span_that_is_away_takes_frees_and_comes_back_where_it_belongs);
 	TEST(a_put_gives_the_backend_no_more_spares_than_one_call_takes);
 	TEST(a_refill_takes_middling_spans_then_emptier_then_fuller);

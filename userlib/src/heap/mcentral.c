@@ -14,30 +14,13 @@ static const u8 refill_order[] = {
 #define SWEEP_AT_ONCE	4U	/* of these */
 #define SWEEP_FIRST	16U	/* spans to be swept for a new one */
 
-static void lists_init(struct bw_mcentral *mc)
+void bw_mcentral_init(struct bw_mcentral *mc)
 {
 	u32 i;
 
+	bw_lock_init(&mc->lock, BW_RANK_MCENTRAL);
 	for (i = 0; i < 2 * BW_NR_BUCKETS; i++)
 		bw_list_init(&mc->list[i / BW_NR_BUCKETS][i % BW_NR_BUCKETS]);
-}
-
-void bw_mcentral_init(struct bw_mcentral *mc)
-{
-	bw_lock_init(&mc->lock, BW_RANK_MCENTRAL);
-	lists_init(mc);
-}
-
-/* E5 */
-static void central_lock(struct bw_mcentral *mc)
-{
-	if (BW_DEBUG)
-		bw_lock_rank_push(BW_RANK_MCENTRAL);
-	bw_word_lock(&mc->lock.word);
-	if (unlikely(!mc->list[0][0].next)) {
-		mc->lock.rank = BW_RANK_MCENTRAL;
-		lists_init(mc);
-	}
 }
 
 static struct bw_list *swept(struct bw_mheap *h, struct bw_mcentral *mc)
@@ -149,7 +132,7 @@ static u32 take_away(struct bw_mheap *h, struct bw_mcentral *mc, u32 nr,
 	struct bw_list *head;
 	u32 n;
 
-	central_lock(mc);
+	bw_lock(&mc->lock);
 	for (n = 0; n < nr && (head = unswept(h, mc)); n++) {
 		struct bw_mspan *s = bw_mspan_of_link(head->next);
 
@@ -167,7 +150,7 @@ static u32 take_away(struct bw_mheap *h, struct bw_mcentral *mc, u32 nr,
 static void bring_back(struct bw_mcentral *mc, struct bw_list *away,
 		       struct bw_list *empty)
 {
-	central_lock(mc);
+	bw_lock(&mc->lock);
 	while (!bw_list_is_empty(away)) {
 		struct bw_mspan *s = bw_mspan_of_link(away->next);
 
@@ -322,7 +305,7 @@ struct bw_mspan *bw_mcentral_swap(struct bw_mheap *h, u32 spanclass,
 	struct bw_mspan *s = NULL;
 	bool empty = false;
 
-	central_lock(mc);
+	bw_lock(&mc->lock);
 	if (old)
 		empty = uncache_locked(h, mc, old);
 	if (cache)
@@ -359,7 +342,7 @@ void bw_mcentral_settle(struct bw_mheap *h, u32 spanclass, struct bw_mspan *s)
 	struct bw_mcentral *mc = &h->central[spanclass];
 	bool empty = false;
 
-	central_lock(mc);
+	bw_lock(&mc->lock);
 	bw_lock(&s->lock);
 	if (s->spanclass == spanclass)
 		empty = settle_locked(mc, s);
@@ -378,7 +361,7 @@ void bw_mcentral_adopt(struct bw_mheap *h, struct bw_mspan *s)
 	struct bw_mcentral *mc = &h->central[s->spanclass];
 	u32 w;
 
-	central_lock(mc);
+	bw_lock(&mc->lock);
 	bw_lock(&s->lock);
 	for (w = 0; w < bw_mspan_words(s); w++) {
 		WRITE_ONCE(s->alloc[w], bw_mspan_mask(s, w));
@@ -416,7 +399,7 @@ int bw_mcentral_check(struct bw_mheap *h, u32 spanclass)
 	int bad = 0;
 	u32 i;
 
-	central_lock(mc);
+	bw_lock(&mc->lock);
 	for (i = 0; i < 2 * BW_NR_BUCKETS; i++) {
 		u32 set = i / BW_NR_BUCKETS, b = i % BW_NR_BUCKETS;
 		struct bw_list *head = &mc->list[set][b];

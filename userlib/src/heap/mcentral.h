@@ -27,9 +27,6 @@
  *     they are swept: a refill does not wait for a sweep, least of all for one that
  *     has no CPU. He brings all back swept, in the section in which he took them or
  *     as the collector's thread: so none is AWAY when marking begins.
- * E5. A span class that nobody asked for is zeroes, which is one without spans: its
- *     first user under @lock makes lists of them. A process that has a few classes,
- *     or only malloc, does not pay for the pages of all.
  */
 #ifndef BW_HEAP_MCENTRAL_H
 #define BW_HEAP_MCENTRAL_H
@@ -57,7 +54,6 @@ struct bw_mcentral {
 	struct bw_list list[2][BW_NR_BUCKETS];
 } __aligned(64);
 
-/* For what is not one of a heap's span classes (E5). */
 void bw_mcentral_init(struct bw_mcentral *mc);
 
 static inline u32 bw_mspan_bucket(const struct bw_mspan *s)

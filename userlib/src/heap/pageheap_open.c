@@ -24,8 +24,10 @@ static void heap_init(struct bw_mheap *h, const struct bw_options *o)
 	bw_lock_init(&h->lock, BW_RANK_MHEAP);
 	bw_list_init(&h->unused);
 	bw_list_init(&h->stuck);
-	for (i = 0; i < BW_NR_SPANCLASSES; i++)
+	for (i = 0; i < BW_NR_SPANCLASSES; i++) {
 		bw_list_init(&h->spares[i].head);
+		bw_mcentral_init(&h->central[i]);
+	}
 	h->decayed = bw_clock_now();
 	bw_mcentral_init(&h->gc.large);
 	bw_lock_init(&h->gc.limbo_lock, BW_RANK_LIMBO);

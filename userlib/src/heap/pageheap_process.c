@@ -25,7 +25,7 @@
  * goes up with a change that no size shows.
  */
 #ifndef BW_HEAP_LAYOUT_NR
-#define BW_HEAP_LAYOUT_NR	4
+#define BW_HEAP_LAYOUT_NR	3
 #endif
 #define LAYOUT		((u64)BW_HEAP_LAYOUT_NR << 56 ^ \
 			 (u64)sizeof(struct bw_mheap) << 32 ^ \
