@@ -112,6 +112,77 @@ static void the_last_few_large_spans_are_kept_for_the_same_length(void)
 	bw_mheap_close(h);
 }
 
+/**
+ * struct late - somebody gets pages of an arena that is being added
+ * @grow:	this one is to get them, or NULL
+ * @npages:	of what there is then
+ * @s:		what he got
+ * @found:	its last page names it
+ * @got:	he is done
+ */
+struct late {
+	struct bw_mspan *grow;
+	u32 npages;
+	struct bw_mspan *s;
+	bool found;
+	u32 got;
+};
+
+static void *gets_late(void *arg)
+{
+	struct late *l = arg;
+
+	l->s = l->grow;
+	if (!l->grow)
+		l->s = get(l->npages, 0);
+	else if (!bw_mspan_resize(h, l->grow, l->npages, l->got))
+		l->s = NULL;
+	l->found = l->s && bw_mspan_of(h, l->s->base + l->s->elem_size - 1) == l->s;
+	WRITE_ONCE(l->got, 2);
+	return NULL;
+}
+
+/* An arena is there, and that it is has not been told yet. */
+static void pages_are_had_from(struct late *l)
+{
+	u32 index;
+	pthread_t t;
+
+	bw_lock(&h->arenas);
+	EXPECT(!h->be->ops->arena_add(h->be, BURROW_ARENA_HEAP,
+				      BURROW_ARENA_ANY, &index));
+	pthread_create(&t, NULL, gets_late, l);
+	while (READ_ONCE(l->got) != 2 &&
+	       READ_ONCE(h->arenas.word) != BW_LOCK_CONTENDED)
+		sched_yield();
+	smp_store_release(&h->map.limit,
+			  ((size_t)index + 1) << BURROW_ARENA_SHIFT);
+	bw_unlock(&h->arenas);
+	pthread_join(t, NULL);
+	EXPECT(l->s && l->found);
+}
+
+static void nobody_has_pages_of_an_arena_before_all_know_it(void)
+{
+	struct late one = { .npages = 3 }, grown, moved;
+
+	h = rig_mheap();
+	pages_are_had_from(&one);
+	grown = (struct late){ .grow = one.s, .npages = BURROW_ARENA_PAGES + 1 };
+	pages_are_had_from(&grown);
+	/* another is behind it, so it moves */
+	one = (struct late){ .npages = 10, .s = get(10, 0) };
+	moved = (struct late){
+		.grow = grown.s, .npages = BURROW_ARENA_PAGES + 20, .got = 1,
+	};
+	pages_are_had_from(&moved);
+	EXPECT(moved.s->ref.page > one.s->ref.page);
+	bw_mspan_put(h, one.s);
+	bw_mspan_put(h, moved.s);
+	rig_expect_empty(h);
+	bw_mheap_close(h);
+}
+
 static void arenas_are_added_until_the_window_is_full(void)
 {
 	struct bw_mspan *s[64];
@@ -329,6 +400,7 @@ int main(void)
 	TEST(a_class_that_grows_goes_upwards);
 	TEST(spares_are_of_their_class_and_length_alone);
 	TEST(the_last_few_large_spans_are_kept_for_the_same_length);
+	TEST(nobody_has_pages_of_an_arena_before_all_know_it);
 	TEST(arenas_are_added_until_the_window_is_full);
 	TEST(a_span_is_aligned_as_asked);
 	TEST(a_span_is_zero_or_says_that_it_may_not_be);

@@ -46,6 +46,17 @@ int bw_mheap_arena_add(struct bw_mheap *h, u32 kind)
 	return err;
 }
 
+/* Who adds an arena holds the lock until he has told (arena_add_beyond()). */
+void bw_arenas_await(struct bw_mheap *h, u32 end)
+{
+	/* pairs with arena_add_beyond() */
+	if (likely((size_t)end << BURROW_PAGE_SHIFT <=
+		   smp_load_acquire(&h->map.limit)))
+		return;
+	bw_lock(&h->arenas);
+	bw_unlock(&h->arenas);
+}
+
 static u32 arena_kind(const struct burrow_span_alloc *req)
 {
 	if (req->flags & BURROW_ALLOC_HUGE)
@@ -218,6 +229,8 @@ static struct bw_mspan *spans_fetch(struct bw_mheap *h,
 	u32 i;
 
 	nr = take_spans(h, req, ref, nr);
+	for (i = 0; i < nr; i++)
+		bw_arenas_await(h, ref[i].page + req->npages);
 	bw_lock(&h->lock);
 	/*
 	 * The last one first: what is at the front of the spares is taken next,

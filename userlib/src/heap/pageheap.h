@@ -16,7 +16,9 @@
  * the peak of the last two periods. Where there is a collector its thread does
  * that, little by little. bw_mheap_scavenge() gives back at once.
  *
- * H1. The arenas that bw_mheap_arena_add() added are those below @limit.
+ * H1. The arenas that bw_mheap_arena_add() added are those below @limit. The backend
+ *     gives pages of one to anybody before we have said so: he waits for it, as what
+ *     is not below @limit is no object to bw_free(), a barrier and the collector.
  * H2. An owner word is a descriptor's address, or 0.
  * H3. @spare_pages <= max(BW_SPARE_MIN, @used_pages / 8) after each put, stuck
  *     spans not counted.

@@ -7,6 +7,8 @@
 
 /* pageheap.c: each page names the span, or none. */
 void bw_owners_set(struct bw_mheap *h, struct bw_mspan *s, bool to_span);
+/* H1. Of pages before @end somebody got some just now. */
+void bw_arenas_await(struct bw_mheap *h, u32 end);
 /* Where the bits of a span that begins there are. */
 u64 *bw_mspan_alloc_bits(const struct bw_mheap *h, u32 page);
 

@@ -68,6 +68,7 @@ static int grow_here(struct bw_mheap *h, struct bw_mspan *s, u32 npages,
 
 	if (err)
 		return err;
+	bw_arenas_await(h, ref.page + npages);
 	refill(h, s, ref, npages);
 	owners_set(h, ref.page + had, npages - had, (uintptr_t)s);
 	return 0;
@@ -87,8 +88,10 @@ static int grow_elsewhere(struct bw_mheap *h, struct bw_mspan *s, u32 npages,
 		err = h->be->ops->span_resize(h->be, flags | BW_RESIZE_MOVE,
 					      &ref, npages);
 	} while (err == -ENOSPC && !bw_mheap_arena_add(h, BURROW_ARENA_HEAP));
-	if (!err)
+	if (!err) {
+		bw_arenas_await(h, ref.page + npages);
 		refill(h, s, ref, npages);
+	}
 	WRITE_ONCE(s->alloc[0], bits);
 	bw_owners_set(h, s, true);
 	return err;
