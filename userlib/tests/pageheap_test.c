@@ -155,6 +155,7 @@ static void pages_are_had_from(struct late *l)
 	while (READ_ONCE(l->got) != 2 &&
 	       READ_ONCE(h->arenas.word) != BW_LOCK_CONTENDED)
 		sched_yield();
+	/* as arena_add_beyond() does */
 	smp_store_release(&h->map.limit,
 			  ((size_t)index + 1) << BURROW_ARENA_SHIFT);
 	bw_unlock(&h->arenas);

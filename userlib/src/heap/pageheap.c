@@ -50,8 +50,9 @@ int bw_mheap_arena_add(struct bw_mheap *h, u32 kind)
 void bw_arenas_await(struct bw_mheap *h, u32 end)
 {
 	/* pairs with arena_add_beyond() */
-	if (likely((size_t)end << BURROW_PAGE_SHIFT <=
-		   smp_load_acquire(&h->map.limit)))
+	size_t limit = smp_load_acquire(&h->map.limit);
+
+	if (likely((size_t)end << BURROW_PAGE_SHIFT <= limit))
 		return;
 	bw_lock(&h->arenas);
 	bw_unlock(&h->arenas);

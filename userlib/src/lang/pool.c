@@ -21,8 +21,9 @@
  *     for ever. A stop in between leaves the pool alone; it is aged by the next.
  *
  * Rejected: a lock for the list (a child does not have the thread that holds it, and
- * locks of collections, forks and stops meet there); places without atomics, guarded by a section (a G that overran its slice
- * may have lost its P inside of it, and two would have the same place).
+ * locks of collections, forks and stops meet there); places without atomics, guarded by
+ * a section (a G that overran its slice may have lost its P inside of it, and two would
+ * have the same place).
  */
 #include <errno.h>
 
