@@ -29,49 +29,49 @@ PARTS = [
     Part("alloc", "bench-alloc", "BENCH_ALLOC",
          "bw_alloc() and bw_free(), and objects that are left to the collector, "
          "beside Go's new, bdwgc and mimalloc.",
-         "pairs:64 ring:64 bulk-order:64 bulk-random:64", (15, 600)),
+         "pairs:64 ring:64 bulk-order:64 bulk-random:64", (24, 270)),
     Part("malloc", "bench-malloc", "BENCH_MALLOC",
          "malloc() and free() of a preloaded libburrow-malloc beside glibc, "
          "mimalloc, jemalloc and tcmalloc.",
          "pairs:64 mixed:1024 calloc:4096 bulk-random:64 churn:1024 handover:64 "
-         "larson:500", (40, 900)),
+         "larson:500", (10, 110)),
     Part("gc", "bench-gc-peers", "BENCH_GC",
          "Whole programs of a collector beside Go and bdwgc. hybrid is burrow "
          "that marks while the program runs; floor has no collector.",
-         "trees:16 gcbench map:16 live:256:5000000", (35, 900)),
+         "trees:16 gcbench map:16 live:256:5000000", (20, 900)),
     Part("sched", "bench-sched-peers", "BENCH_SCHED",
          "Gs beside goroutines, fibers of boost.fiber and threads.",
          "create:1 yield:1 ping:1 fan:2 skynet:2 wake:2 timer-start:1",
-         (25, 600)),
+         (12, 400)),
     Part("lang", "bench-lang", "BENCH_LANG",
          "Channels, select and locks beside Go's.",
          "buffer:1 ping:1 spsc128:1 mpmc1:2 try4:1 ready4:1 wait4:1 lock:1 "
-         "fight:2 group:1", (20, 400)),
+         "fight:2 group:1", (10, 170)),
     Part("map", "bench-map", "BENCH_MAP",
          "Maps and slices beside Go's, boost's, absl's and the C++ library's.",
-         "u64:1000 u64:1000000 string:1000", (25, 300)),
+         "u64:1000 u64:1000000 string:1000", (12, 85)),
     Part("time", "bench-time", "BENCH_TIME",
          "What timers and stops of the world cost, and how late they are.",
-         "time:2 stop:2", (4, 20)),
+         "time:2 stop:2", (9, 28)),
     Part("net", "bench-net", "BENCH_NET",
          "Echo servers with many connections beside a bare epoll loop and Go.",
-         "100:1 1000:2", (12, 120)),
+         "100:1 1000:2", (20, 115)),
     Part("curves", "bench-curves", "BENCH_CURVES",
          "Cost against heap size and number of Gs, memory over time, and how long "
          "what is seldom takes. hybrid is burrow that marks while the program runs.",
-         "heap:16 heap:128 gs:1000 gs:100000 memory:16 tail:128", (30, 400)),
+         "heap:16 heap:128 gs:1000 gs:100000 memory:16 tail:128", (21, 400)),
     Part("servers", "bench-servers", "BENCH_SERVERS",
          "kvd beside redis-server, httpd beside Go's net/http and nginx, with the "
          "client on the same machine.",
-         "get:16:2 set:1:1 hello:1 hello:2", (40, 300)),
+         "get:16:2 set:1:1 hello:1 hello:2", (43, 140)),
     Part("programs", "bench-programs", "BENCH_PROGRAMS",
          "Whole programs: a compiler and SQLite with a malloc preloaded, "
          "binary-trees, kvd and httpd.",
-         "sqlite compile", (30, 600)),
+         "sqlite compile", (24, 130)),
     Part("vm", "bench-vm", "BENCH_VM",
          "Kernel mode beside user mode, and the module's calls beside mainline's, "
          "in emulated guests: instructions, and ratios where there are two CPUs.",
-         "", (80, 3600)),
+         "", (20, 370)),
 ]
 
 BY_NAME = {part.name: part for part in PARTS}
