@@ -25,7 +25,9 @@
  * C5. While the one who minded the clock runs Gs nobody may do so. sysmon sees
  *     that a P is idle all the same, and wakes another M; and it fires what is
  *     due in the heap of a P that has not looked for 10 ms, as its G computes. Ps
- *     that are busy look at descriptors every 61 slices, sysmon after 10 ms.
+ *     that are busy look at descriptors every 61 slices, but for those who have Gs
+ *     in the global queue: what came with a look would go before these, each time,
+ *     and one in 61 slices would be theirs. sysmon looks after 10 ms.
  * C6. What he waits for may die under him: a timer that is stopped, a descriptor
  *     that is closed. Nobody wakes him for that, as a rule there is more to wait
  *     for; but the last other M that goes to sleep looks whether there is, and
@@ -207,7 +209,8 @@ void bw_poll_now(struct bw_m *m)
 {
 	struct bw_glist got = { .nr = 0 };
 
-	if (likely(!bw_netpoll_waiting()))
+	/* C5 */
+	if (likely(!bw_netpoll_waiting()) || READ_ONCE(bw_sched.global.nr))
 		return;
 	look_at_descriptors(&got);
 	bw_submit_list(m, &got, 1);
