@@ -20,7 +20,6 @@
 
 #include "heap.h"
 
-#define MAP_BATCH	32U
 #define ROOM_ORDER	1U	/* a page table, and one that holds it */
 
 struct page **bw_slot_locked(struct bw_view *view, u32 frame)
@@ -68,7 +67,7 @@ int bw_chunk_get(struct bw_view *view, u32 frame, gfp_t gfp)
  * @view:	where to
  * @slot:	its slots from @frame on; they stay while the mmap lock is held
  * @frame:	the first one's index in the view
- * @nr:		how many, MAP_BATCH at most, all in one chunk of slots
+ * @nr:		how many, BW_MAP_BATCH at most, all in one chunk of slots
  * @nr_fresh:	how many are in @fresh
  * @new:	bit i: page[i] was fresh until it filled the slot
  * @fresh:	frames allocated and charged, not yet in a slot
@@ -82,8 +81,8 @@ struct batch {
 	u32 nr;
 	u32 nr_fresh;
 	u32 new;
-	struct page *fresh[MAP_BATCH];
-	struct page *page[MAP_BATCH];
+	struct page *fresh[BW_MAP_BATCH];
+	struct page *page[BW_MAP_BATCH];
 	struct page *room;
 };
 
@@ -327,8 +326,8 @@ static void batch_note_table(struct batch *b)
 }
 
 /*
- * Frames [frame, frame + nr) of the view, all in one chunk of slots, are there
- * and mapped when this returns 0. The mmap lock is held. A fault brings its
+ * Frames [frame, frame + nr) of the view, BW_MAP_BATCH at most and all in one chunk
+ * of slots, are there and mapped when this returns 0. The mmap lock is held. A fault brings its
  * @vma; without one it is looked up, and only if a frame is missing: frames
  * that are there were mapped when they came. -ESTALE: a page is in no span;
  * -EFAULT: the view is not mapped as it was; -ENOMEM.
@@ -399,7 +398,7 @@ int bw_populate(struct bw_heap *heap, u32 page, u32 npages, u32 *done)
 		frame = at % BURROW_ARENA_PAGES * BW_FRAMES_PER_PAGE;
 		nr = min_t(u32, (npages - *done) * BW_FRAMES_PER_PAGE,
 			   BW_SLOT_CHUNK - frame % BW_SLOT_CHUNK);
-		nr = min(nr, MAP_BATCH);
+		nr = min(nr, BW_MAP_BATCH);
 		err = bw_frames_map(&arena->view[BURROW_MMAP_DATA], NULL,
 				    frame, nr, BW_GFP_CALL);
 		if (err)

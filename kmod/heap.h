@@ -51,6 +51,7 @@
 #define BW_ARENA_PIECES		(BURROW_ARENA_SIZE >> 21)
 
 #define BW_MAX_BATCH		4096U
+#define BW_MAP_BATCH		32U	/* frames of one bw_frames_map() */
 #define BW_MAX_THREADS		65536U
 
 /* Ioctls answer ENOMEM; only a fault may wake the OOM killer. */

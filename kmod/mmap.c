@@ -18,8 +18,8 @@
 #include "core/span.h"
 #include "heap.h"
 
-#define AHEAD		32U	/* frames: a batch of frame.c's */
-#define AHEAD_SPAN	128U	/* pages */
+#define AHEAD		BW_MAP_BATCH
+#define AHEAD_SPAN	128U	/* pages: the library has longer ones by touch */
 
 vm_fault_t bw_fault_answer(struct bw_heap *heap, int err)
 {
@@ -57,22 +57,6 @@ static bool is_hole_in_a_dump(struct bw_view *view, u32 frame)
 	return hole;
 }
 
-/* May the touched page have a frame at all? Asked before one is allocated. */
-static bool is_outside(struct bw_view *view, u32 frame)
-{
-	struct bw_heap *heap = view->arena->heap;
-	u32 page = view->arena->index * BURROW_ARENA_PAGES +
-		   frame / BW_FRAMES_PER_PAGE;
-	bool outside;
-
-	if (view->kind != BURROW_MMAP_DATA)
-		return false;
-	spin_lock(&heap->lock);
-	outside = !bw_core_page_is_usable(&heap->core, page);
-	spin_unlock(&heap->lock);
-	return outside;
-}
-
 /*
  * How many frames to bring from @frame on. A span of more than AHEAD_SPAN pages of
  * which the AHEAD frames before this one have come is written in order, and those
@@ -80,11 +64,9 @@ static bool is_outside(struct bw_view *view, u32 frame)
  * 124 KiB come too many, for a span of 1 MiB. Shorter ones come whole, or are
  * touched here and there.
  */
-static u32 frames_ahead_locked(struct bw_view *view, u32 frame)
+static u32 frames_ahead_locked(struct bw_view *view, u32 frame, u32 page)
 {
 	const struct bw_core *core = &view->arena->heap->core;
-	u32 page = view->arena->index * BURROW_ARENA_PAGES +
-		   frame / BW_FRAMES_PER_PAGE;
 	u32 head = bw_span_head_of(core, page), npages, nr, i;
 	struct page **slot;
 
@@ -109,24 +91,29 @@ static u32 frames_ahead_locked(struct bw_view *view, u32 frame)
 	return slot ? max(i, 1U) : nr;
 }
 
-static u32 frames_ahead(struct vm_fault *vmf, struct bw_view *view, u32 frame)
+/* How many frames the touch brings; 0: none, it may not have one at all. */
+static u32 frames_due(struct vm_fault *vmf, struct bw_view *view, u32 frame)
 {
-	u32 nr;
+	struct bw_heap *heap = view->arena->heap;
+	u32 page = view->arena->index * BURROW_ARENA_PAGES +
+		   frame / BW_FRAMES_PER_PAGE;
+	u32 nr = 1;
 
-	if (!(vmf->flags & FAULT_FLAG_WRITE) ||
-	    view->kind != BURROW_MMAP_DATA || bw_view_is_huge(view))
+	if (view->kind != BURROW_MMAP_DATA)
 		return 1;
-	spin_lock(&view->arena->heap->lock);
-	nr = frames_ahead_locked(view, frame);
-	spin_unlock(&view->arena->heap->lock);
+	spin_lock(&heap->lock);
+	if (!bw_core_page_is_usable(&heap->core, page))
+		nr = 0;
+	else if (vmf->flags & FAULT_FLAG_WRITE && !bw_view_is_huge(view))
+		nr = frames_ahead_locked(view, frame, page);
+	spin_unlock(&heap->lock);
 	return nr;
 }
 
 /* Should another thread bring the first one meanwhile, it is met by its next touch. */
-static int frames_bring(struct vm_fault *vmf, struct bw_view *view, u32 frame)
+static int frames_bring(struct vm_fault *vmf, struct bw_view *view, u32 frame,
+			u32 nr)
 {
-	u32 nr = frames_ahead(vmf, view, frame);
-
 	if (nr > 1 && !bw_frames_map(view, vmf->vma, frame, nr, BW_GFP_AHEAD))
 		return 0;
 	return bw_frames_map(view, vmf->vma, frame, 1, BW_GFP_FAULT);
@@ -135,17 +122,18 @@ static int frames_bring(struct vm_fault *vmf, struct bw_view *view, u32 frame)
 static int frame_fault_in(struct vm_fault *vmf, struct bw_view *view)
 {
 	struct bw_heap *heap = view->arena->heap;
-	u32 frame = vmf->pgoff - bw_view_pgoff(view);
+	u32 frame = vmf->pgoff - bw_view_pgoff(view), nr;
 	int err = 0;
 
 	if (READ_ONCE(heap->dead) || is_hole_in_a_dump(view, frame))
 		return -EFAULT;
-	if (is_outside(view, frame))
+	nr = frames_due(vmf, view, frame);
+	if (!nr)
 		return -ESTALE;
 	if (vmf->flags & FAULT_FLAG_WRITE && READ_ONCE(heap->cow))
 		err = bw_frame_unshare(view, frame, BW_GFP_FAULT);
 	if (!err)
-		err = frames_bring(vmf, view, frame);
+		err = frames_bring(vmf, view, frame, nr);
 	if (!err) {
 		spin_lock(&heap->lock);
 		heap->nr_faults++;
