@@ -60,6 +60,7 @@ static struct clock {
 
 /* The lowest bit of @until: he sleeps there, so that is where he is woken. */
 #define IN_EPOLL	1ULL
+/* Of @until: 0 and 1 say that nobody sleeps (C2). */
 #define EARLIEST	2ULL
 
 int bw_poll_init(void)
@@ -117,7 +118,6 @@ static void sleep_until(struct bw_m *m, void *arg)
 {
 	struct watch *w = arg;
 	bool up = bw_netpoll_is_up(), poked = false;
-	/* an entry at 0 or 1 would look like somebody's poke (C2) */
 	u64 until = max(w->next & ~IN_EPOLL, EARLIEST) | (up ? IN_EPOLL : 0);
 
 	__atomic_store_n(&idle_clock.until, until, __ATOMIC_SEQ_CST);
