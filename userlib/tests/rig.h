@@ -161,6 +161,17 @@ static inline int rig_child(void (*fn)(void *arg), void *arg, char *said,
 	return status;
 }
 
+/* Did @fn end well in a child? What the child said is shown if not. */
+static inline bool rig_child_is_well(void (*fn)(void *arg), void *arg)
+{
+	static char child_said[8000];
+	int status = rig_child(fn, arg, child_said, sizeof(child_said));
+
+	if (status)
+		printf("# status 0x%x: %s\n", status, child_said);
+	return !status;
+}
+
 /*
  * Runs @fn in a child, at the same time, for so many @seconds at the most: one that
  * hangs fails. rig_join() says if it was content.
